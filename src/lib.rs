@@ -1,0 +1,39 @@
+//! logcrier: a town crier for servers.
+//!
+//! It watches log files against rules and posts what matters to a Google Chat
+//! space: at once, in the rule's own thread, never above the space's quota, and
+//! without losing count. This page is the map.
+//!
+//! # The engine decides, the host does
+//!
+//! ```text
+//!         hints, timers                                      answers, faults
+//!               │                                                   │
+//!  ┌────────────▼───────────────────────────────────────────────────▼─────────┐
+//!  │ SOURCE       LINES        RULES        EVENTS     DEBOUNCE     OUTBOX    │  engine: pure
+//!  │ which file,  cut at the   which rule   instance,  many → one,  rendered, │
+//!  │ from where   last newline hits what    stable id  now/later    paced     │
+//!  └──────┬───────────────────────────────────────────────────────────┬───────┘
+//!         │ Action::List, Look, Read, Close          Action::Commit, Post
+//!  ┌──────▼───────────────────────────────────────────────────────────▼───────┐
+//!  │ files                     clock                 store               chat │  host: does
+//!  └──────────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Data moves one way. What comes back from the world enters again at the top as
+//! a new input; nothing calls upwards. A line is forgotten only after all it
+//! caused is safe on disk, and nothing is said before it is safe on disk.
+//!
+//! # Who may import whom
+//!
+//! ```text
+//! main → cli → host → engine → rules → diagnostic
+//! ```
+//!
+//! `rules` and `engine` are pure: no clock, no files, no network, no tasks, no
+//! chance of their own. `cli` also uses them directly. `sandbox` stands apart:
+//! only `cli` and the tests start it. `tests/agent/layering.rs` holds this table
+//! against the `use` lines.
+
+pub mod diagnostic;
+pub mod rules;

@@ -1,0 +1,300 @@
+//! The language people write: what is watched, what counts, what is said and where.
+//!
+//! A [`RuleSet`] has no doubts left: every name is known, every pattern compiles,
+//! every duration is a duration. It is made from YAML in two steps, so that all
+//! mistakes can be shown at once: [`parse`] keeps every value with its place,
+//! `check` and [`settings`] turn the values into these types.
+//!
+//! Nothing here reads a file, a clock or the environment; what is needed from the
+//! world is handed in through [`Surroundings`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+mod check;
+mod fields;
+pub mod glob;
+pub mod parse;
+pub mod pattern;
+mod regexes;
+pub mod settings;
+pub mod template;
+mod variables;
+mod webhook;
+mod wording;
+
+use glob::Glob;
+use pattern::Patterns;
+use template::Template;
+
+/// The space that `LOGCRIER_WEBHOOK` makes.
+const SPACE_DEFAULT: &str = "default";
+
+/// Everything a running agent was told: spaces and rules, checked.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    /// The name of this machine in messages.
+    pub host: String,
+    /// The spaces by name.
+    pub spaces: BTreeMap<SpaceName, Space>,
+    /// Where the agent's own troubles are posted (`defaults.space`, or the only space).
+    pub default_space: Option<SpaceName>,
+    /// The rules, in the order of their keys.
+    pub rules: Vec<Arc<Rule>>,
+}
+
+/// One rule, checked.
+#[derive(Debug)]
+pub struct Rule {
+    /// Its name, unique over all files; also the key of its thread.
+    pub key: RuleKey,
+    /// The files it follows.
+    pub files: Files,
+    /// Where reading starts in files that existed before the agent ever ran.
+    pub from: From,
+    /// What is a hit.
+    pub patterns: Patterns,
+    /// Captures whose values separate instances.
+    pub by: Vec<String>,
+    /// How bad an event is.
+    pub severity: Severity,
+    /// How repeats are held back.
+    pub debounce: Debounce,
+    /// Where it posts; never empty.
+    pub spaces: Vec<SpaceName>,
+    /// Which messages share a thread.
+    pub thread: ThreadMode,
+    /// The first line of a message, if the built-in one is not wanted.
+    pub title: Option<Template>,
+    /// The body of a message, if the built-in one is not wanted.
+    pub text: Option<Template>,
+    /// An absolute `https` link, already safe to stand between `<` and `|`.
+    pub runbook: Option<String>,
+    /// The settings' labels, the file's and the rule's, the last winning.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// The files a rule follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// Patterns of files to follow; never empty.
+    pub include: Vec<Glob>,
+    /// Patterns of files to leave alone although `include` names them.
+    pub exclude: Vec<Glob>,
+}
+
+/// The name of a rule: `[a-z0-9][a-z0-9._-]{0,62}`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RuleKey(pub Arc<str>);
+
+/// The name of a space in the settings.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SpaceName(pub Arc<str>);
+
+/// How bad something is, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// May need a person.
+    Warning,
+    /// Needs a person.
+    Error,
+    /// Needs a person now.
+    Critical,
+}
+
+/// Where reading starts in a file that existed before the agent ever ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    /// Only what is written from now on.
+    End,
+    /// All of it.
+    Beginning,
+}
+
+/// How repeats of an instance are held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Debounce {
+    /// Every event is its own message.
+    None,
+    /// The first event is posted at once, later ones are counted per window.
+    Window {
+        /// The first window.
+        every: Duration,
+        /// The longest window: each one with something in it doubles the next.
+        max: Duration,
+    },
+}
+
+/// Which messages of a rule share a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ThreadMode {
+    /// All of the rule's.
+    Rule,
+    /// Those of one instance.
+    Instance,
+    /// Those of one incident.
+    Incident,
+    /// Those of one local day.
+    Day,
+    /// None: every message stands alone.
+    None,
+}
+
+/// A Google Chat space that can be posted to.
+#[derive(Debug, Clone)]
+pub struct Space {
+    /// Where to post. A password: it cannot be printed.
+    pub webhook: Webhook,
+    /// Least time from an answer to the next request.
+    pub pace: Duration,
+}
+
+/// A webhook address. Whoever has it can post, so nothing can print it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Webhook {
+    url: String,
+    pacer: PacerKey,
+}
+
+/// What identifies a real space: webhooks with the same key share one quota.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacerKey(pub Arc<str>);
+
+/// What checking settings and rules needs to know of the world.
+///
+/// It is handed in, so that the rules stay pure and tests can lie.
+pub trait Surroundings {
+    /// The value of an environment variable, if it is set and is text.
+    fn variable(&self, name: &str) -> Option<String>;
+    /// The content of a small file (a webhook, a rule file); the error is what a
+    /// person should read, without the path.
+    fn read(&self, path: &Path) -> Result<String, String>;
+    /// The files that a pattern of `rule_files` names, in name order.
+    fn matching(&self, pattern: &Glob) -> Vec<PathBuf>;
+    /// Whether a file exists.
+    fn exists(&self, path: &Path) -> bool;
+}
+
+impl RuleSet {
+    /// Returns the rule of a key, if there is one.
+    pub fn rule(&self, key: &RuleKey) -> Option<&Arc<Rule>> {
+        self.rules
+            .binary_search_by(|rule| rule.key.cmp(key))
+            .ok()
+            .map(|idx| &self.rules[idx])
+    }
+}
+
+impl Webhook {
+    /// Makes a webhook of an address whose host and space were already checked.
+    ///
+    /// `pacer` names the real space: the address without its query.
+    pub fn new(url: String, pacer: PacerKey) -> Self {
+        Self { url, pacer }
+    }
+
+    /// The address itself, for the one place that sends.
+    pub fn expose(&self) -> &str {
+        &self.url
+    }
+
+    /// Whether the way there is encrypted; if not, it is on this machine.
+    pub fn is_encrypted(&self) -> bool {
+        webhook::is_encrypted(&self.url)
+    }
+
+    /// Whether it is on this machine.
+    pub fn is_loopback(&self) -> bool {
+        webhook::is_on_this_machine(&self.url)
+    }
+
+    /// What identifies the real space behind the address.
+    pub fn pacer(&self) -> &PacerKey {
+        &self.pacer
+    }
+}
+
+impl fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Webhook({})", self.pacer.0)
+    }
+}
+
+impl RuleKey {
+    /// Makes a key of text that was already checked.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl SpaceName {
+    /// Makes a name of text.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for RuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for RuleKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for SpaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for SpaceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Severity {
+    /// All of them, mildest first.
+    pub const ALL: [Self; 4] = [Self::Info, Self::Warning, Self::Error, Self::Critical];
+
+    /// The word people write.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Error => "error",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
