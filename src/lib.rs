@@ -37,3 +37,5 @@
 
 pub mod diagnostic;
 pub mod rules;
+
+pub mod engine;

@@ -1,0 +1,253 @@
+//! What must be on disk before the world may see it.
+//!
+//! A [`Commit`] is one atomic change: read positions with all that was caused by
+//! the bytes before them. It is made of whole records, taken from the engine at
+//! one moment, so position and consequences can never disagree, and carrying out
+//! a commit twice changes nothing.
+//!
+//! An [`Image`] is all that is on disk. Applying commits to it is pure; a store
+//! does the same with files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::events::InstanceId;
+use super::identity::Identity;
+use super::ids::{CommitId, MessageId, StreamId};
+use super::message::{Draft, Tally};
+use super::time::Wall;
+use crate::rules::{RuleKey, Severity, SpaceName};
+
+/// One atomic change of what is on disk.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Commit {
+    /// Its number, for the answer.
+    pub id: CommitId,
+    /// Streams, new or changed.
+    pub streams: Vec<StreamRecord>,
+    /// Streams to forget.
+    pub streams_gone: Vec<StreamId>,
+    /// Instances, new or changed.
+    pub instances: Vec<InstanceRecord>,
+    /// Instances that are idle again.
+    pub instances_gone: Vec<InstanceId>,
+    /// Messages, new or changed.
+    pub messages: Vec<MessageRecord>,
+    /// Messages that were delivered.
+    pub messages_gone: Vec<MessageId>,
+    /// The pace of spaces.
+    pub spaces: Vec<SpaceRecord>,
+    /// All file patterns that were listed, if that changed.
+    pub globs: Option<BTreeSet<String>>,
+    /// The next stream's number.
+    pub next_stream: u64,
+    /// The next message's number.
+    pub next_message: u64,
+}
+
+/// All that is on disk.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Image {
+    /// Drawn at random when the state was made; part of every id.
+    pub incarnation: u128,
+    /// Whether the state before this one was damaged and set aside: then reading
+    /// goes on from the end of every file, whatever the rules say.
+    pub damaged: bool,
+    /// Streams by number.
+    pub streams: BTreeMap<StreamId, StreamRecord>,
+    /// Instances with an open window.
+    pub instances: BTreeMap<InstanceId, InstanceRecord>,
+    /// Messages that are not delivered.
+    pub messages: BTreeMap<MessageId, MessageRecord>,
+    /// The pace of spaces.
+    pub spaces: BTreeMap<SpaceName, SpaceRecord>,
+    /// File patterns that were listed before.
+    pub globs: BTreeSet<String>,
+    /// The next stream's number.
+    pub next_stream: u64,
+    /// The next message's number.
+    pub next_message: u64,
+}
+
+/// A stream on disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamRecord {
+    /// Its number.
+    pub id: StreamId,
+    /// Part of the ids of its events.
+    pub generation: StreamId,
+    /// Where it was seen last. Bytes: stored apart from the rest.
+    #[serde(skip)]
+    pub path: PathBuf,
+    /// The name by which the rules follow it, even after it was renamed.
+    #[serde(with = "name_bytes")]
+    pub name: PathBuf,
+    /// Whether another file stands at its path now.
+    pub rotated: bool,
+    /// How to know it again.
+    pub identity: Identity,
+    /// Everything before this byte has had all its consequences.
+    pub offset: u64,
+    /// Whether `offset` lies inside a line whose head was taken.
+    pub skipping: bool,
+    /// The largest size that was seen.
+    pub size: u64,
+    /// An unfinished line that was taken before its end came.
+    pub taken: Option<Taken>,
+    /// Rules that do not care for lines that end at or before a byte.
+    pub joined: BTreeMap<RuleKey, u64>,
+}
+
+/// An unfinished line that was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// Where the line begins.
+    pub start: u64,
+    /// The rules that made an event of it and must not make another.
+    pub rules: BTreeSet<RuleKey>,
+}
+
+/// An instance with an open window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InstanceRecord {
+    /// Which.
+    pub id: InstanceId,
+    /// When its incident began.
+    pub opened: Wall,
+    /// Events of the incident so far.
+    pub total: u64,
+    /// When the window ends.
+    pub closes: Wall,
+    /// How long the window is, in milliseconds.
+    pub length_ms: u64,
+    /// The worst severity that was said.
+    pub worst: Severity,
+    /// What is counted and not said yet, per space.
+    pub held: Vec<(SpaceName, Tally)>,
+}
+
+/// A message that is not delivered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MessageRecord {
+    /// Its number.
+    pub id: MessageId,
+    /// Where it goes. Never an address.
+    pub space: SpaceName,
+    /// What it speaks for.
+    pub instance: InstanceId,
+    /// The thread it belongs to, if any.
+    pub thread_key: Option<String>,
+    /// From its birth to its delivery the same.
+    pub request_id: String,
+    /// When it was born.
+    pub born: Wall,
+    /// What it says.
+    pub draft: Draft,
+    /// How far it is.
+    pub state: MessageState,
+}
+
+/// How far a message is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MessageState {
+    /// Never attempted: it still absorbs later events of its instance.
+    Waiting,
+    /// Attempted: its body never changes again.
+    Frozen {
+        /// The body of the request.
+        body: String,
+        /// When it was attempted last.
+        attempted: Wall,
+        /// The short form that was made after the body was refused.
+        plain: Option<Plain>,
+    },
+    /// Refused for good: kept and counted.
+    Parked {
+        /// The body that was refused.
+        body: String,
+        /// What the server said.
+        why: String,
+    },
+}
+
+/// A refused message in short plain text, without a thread: a message of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plain {
+    /// Its own request id.
+    pub request_id: String,
+    /// The body of the request.
+    pub body: String,
+}
+
+/// The pace of a space.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpaceRecord {
+    /// Which.
+    pub space: SpaceName,
+    /// Least time from an answer to the next request, as slowed down by the server.
+    pub pace_ms: u64,
+    /// When the next request may start.
+    pub next: Wall,
+}
+
+/// Names are bytes, not text.
+mod name_bytes {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+    use std::path::{Path, PathBuf};
+
+    use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(name: &Path, to: S) -> Result<S::Ok, S::Error> {
+        name.as_os_str().as_bytes().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+        let bytes = Vec::<u8>::deserialize(from)?;
+        Ok(OsString::from_vec(bytes).into())
+    }
+}
+
+impl Image {
+    /// A new, empty state.
+    pub fn new(incarnation: u128) -> Self {
+        Self {
+            incarnation,
+            ..Self::default()
+        }
+    }
+
+    /// Carries out a commit.
+    pub fn apply(&mut self, commit: &Commit) {
+        for id in &commit.streams_gone {
+            self.streams.remove(id);
+        }
+        for record in &commit.streams {
+            self.streams.insert(record.id, record.clone());
+        }
+        for id in &commit.instances_gone {
+            self.instances.remove(id);
+        }
+        for record in &commit.instances {
+            self.instances.insert(record.id.clone(), record.clone());
+        }
+        for id in &commit.messages_gone {
+            self.messages.remove(id);
+        }
+        for record in &commit.messages {
+            self.messages.insert(record.id, record.clone());
+        }
+        for record in &commit.spaces {
+            self.spaces.insert(record.space.clone(), record.clone());
+        }
+        if let Some(globs) = &commit.globs {
+            self.globs = globs.clone();
+        }
+        self.next_stream = commit.next_stream;
+        self.next_message = commit.next_message;
+        self.damaged = false;
+    }
+}

@@ -1,0 +1,209 @@
+//! Hits become events with an instance, a severity and a stable id.
+
+use std::fmt;
+use std::hash::Hasher as _;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip128::{Hasher128 as _, SipHasher13};
+
+use super::ids::StreamId;
+use super::scan::{Hit, Sample};
+use super::time::Wall;
+use crate::rules::{Rule, RuleKey, Severity};
+
+/// Characters of a `by` value that separate instances; longer ones are cut and
+/// told apart by a hash.
+const BY_CHARS_MAX: usize = 120;
+
+/// Live instances of a rule; what comes beyond shares one instance.
+pub const INSTANCES_MAX: usize = 500;
+
+/// How the shared instance's `by` values read.
+pub const OTHERS: &str = "(others)";
+
+/// Something worth knowing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// The same line always gives the same id.
+    pub id: EventId,
+    /// What it is counted with.
+    pub instance: InstanceId,
+    /// How bad it is.
+    pub severity: Severity,
+    /// When it happened.
+    pub at: Wall,
+    /// What was found.
+    pub sample: Arc<Sample>,
+    /// Where it was found: a path, shown lossily.
+    pub source: Arc<str>,
+}
+
+/// Names an event for ever: hash of stream, position and rule.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(pub u128);
+
+/// What is counted together: a rule's key and the values of its `by`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InstanceId {
+    /// The rule.
+    pub rule: RuleKey,
+    /// The values of the rule's `by`, in that order. Untrusted.
+    pub by: Arc<[String]>,
+}
+
+/// Makes stable ids. Two installations never make the same one.
+#[derive(Debug, Clone, Copy)]
+pub struct Ids {
+    incarnation: u128,
+}
+
+impl Ids {
+    /// Makes ids for a state directory, whose `incarnation` was drawn at its birth.
+    pub fn new(incarnation: u128) -> Self {
+        Self { incarnation }
+    }
+
+    /// The id of the event that a rule makes of the line at `start`.
+    pub fn event(&self, generation: StreamId, start: u64, rule: &RuleKey) -> EventId {
+        EventId(self.hash(&[
+            b"event",
+            &generation.0.to_le_bytes(),
+            &start.to_le_bytes(),
+            rule.as_str().as_bytes(),
+        ]))
+    }
+
+    /// The request id of the message that is born with an event, as a UUID of
+    /// version 8 (RFC 9562): the same message always has the same one.
+    pub fn request(&self, event: EventId, space: &str, kind: &str) -> String {
+        let hash = self.hash(&[
+            b"request",
+            &event.0.to_le_bytes(),
+            space.as_bytes(),
+            kind.as_bytes(),
+        ]);
+        let hex = format!("{hash:032x}");
+        let variant = ["8", "9", "a", "b"][(hash >> 62 & 3) as usize];
+        format!(
+            "{}-{}-8{}-{variant}{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[13..16],
+            &hex[17..20],
+            &hex[20..]
+        )
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> u128 {
+        let (low, high) = (self.incarnation as u64, (self.incarnation >> 64) as u64);
+        let mut hasher = SipHasher13::new_with_keys(low, high);
+        for part in parts {
+            hasher.write_u64(part.len() as u64);
+            hasher.write(part);
+        }
+        hasher.finish128().as_u128()
+    }
+}
+
+impl InstanceId {
+    /// The instance of a rule that a hit belongs to.
+    pub fn of(rule: &Rule, sample: &Sample) -> Self {
+        Self {
+            rule: rule.key.clone(),
+            by: rule
+                .by
+                .iter()
+                .map(|name| bounded(sample.capture(name).unwrap_or_default()))
+                .collect(),
+        }
+    }
+
+    /// The instance that all share for whom a rule has no more room.
+    pub fn others(rule: &Rule) -> Self {
+        Self {
+            rule: rule.key.clone(),
+            by: rule.by.iter().map(|_| OTHERS.to_owned()).collect(),
+        }
+    }
+}
+
+impl Event {
+    /// Makes the event of a hit.
+    pub fn of_hit(
+        ids: &Ids,
+        generation: StreamId,
+        rule: &Rule,
+        hit: &Hit,
+        source: &Arc<str>,
+        at: Wall,
+    ) -> Self {
+        Self {
+            id: ids.event(generation, hit.start, &rule.key),
+            instance: InstanceId::of(rule, &hit.sample),
+            severity: rule.severity,
+            at,
+            sample: hit.sample.clone(),
+            source: source.clone(),
+        }
+    }
+}
+
+impl Sample {
+    /// The text of a named capture, if it took part.
+    pub fn capture(&self, name: &str) -> Option<&str> {
+        self.captures
+            .iter()
+            .find(|(found, _)| &**found == name)
+            .map(|(_, text)| text.as_str())
+    }
+}
+
+impl fmt::Debug for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:032x}", self.0)
+    }
+}
+
+fn bounded(value: &str) -> String {
+    match value.char_indices().nth(BY_CHARS_MAX) {
+        None => value.to_owned(),
+        Some((end, _)) => {
+            let hash = super::identity::fingerprint(value.as_bytes());
+            format!("{}…{:08x}", &value[..end], hash as u32)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_stable_and_differ() {
+        let ids = Ids::new(7);
+        let key = RuleKey::new("r");
+        let id = ids.event(StreamId(1), 10, &key);
+        assert_eq!(id, Ids::new(7).event(StreamId(1), 10, &key));
+        for other in [
+            ids.event(StreamId(2), 10, &key),
+            ids.event(StreamId(1), 11, &key),
+            ids.event(StreamId(1), 10, &RuleKey::new("s")),
+            Ids::new(8).event(StreamId(1), 10, &key),
+        ] {
+            assert_ne!(id, other);
+        }
+    }
+
+    #[test]
+    fn request_ids_are_uuids() {
+        for seed in 0..200 {
+            let id = Ids::new(seed).request(EventId(3), "ops", "first");
+            let parts: Vec<usize> = id.split('-').map(str::len).collect();
+            assert_eq!(parts, [8, 4, 4, 4, 12], "{id}");
+            assert_eq!(&id[14..15], "8", "{id}");
+            assert!(matches!(&id[19..20], "8" | "9" | "a" | "b"), "{id}");
+        }
+    }
+}

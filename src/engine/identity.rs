@@ -1,0 +1,350 @@
+//! Is this still the file we were reading?
+//!
+//! Names lie, inode numbers are reused, and a head may be shared by a thousand
+//! files. So identity is not a key but a verdict over evidence: device and inode,
+//! birth time, the first bytes, and the bytes just before positions we once stood
+//! at. This module only judges; `host::files` collects.
+//!
+//! It never gives up because time has passed. Only bytes decide.
+//!
+//! | device, inode | birth | marks | verdict |
+//! |---|---|---|---|
+//! | same | same or unknown | head and newest hold | go on |
+//! | same | same or unknown | newest fails, all others in reach hold, close by | cut in place: resume at the newest that holds |
+//! | same | same or unknown | otherwise | rewritten: a new generation from 0 |
+//! | differs, or born again | – | head and newest hold | moved: the same content in another file |
+//! | same | differs | otherwise | reused: another file |
+//! | differs | – | otherwise | another file |
+
+use std::hash::Hasher as _;
+
+use serde::{Deserialize, Serialize};
+use siphasher::sip::SipHasher13;
+
+/// Bytes before a position that a mark covers, at most.
+pub const MARK_BYTES_MAX: u64 = 64;
+
+/// Marks kept of one file besides those of its head; older ones thin out.
+pub const MARKS_MAX: usize = 8;
+
+/// How far the head is remembered, in bytes, as far as the file reaches.
+pub const HEAD_BYTES: [u64; 4] = [64, 256, 1024, 4096];
+
+/// Content is taken for a file's own only from this many proven bytes on.
+const PROOF_BYTES_MIN: u64 = 64;
+
+/// How far behind the position a mark may lie for an edit in place to be believed.
+const EDIT_BYTES_MAX: u64 = 1 << 20;
+
+/// Where a file's content lives: unique at one time, not for ever.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
+pub struct Place {
+    /// The device number.
+    pub device: u64,
+    /// The inode number.
+    pub inode: u64,
+}
+
+/// What the system tells about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Facts {
+    /// Where it lives.
+    pub place: Place,
+    /// When the inode was made, in nanoseconds since 1970, where the file system tells.
+    pub birth: Option<i64>,
+    /// Its size in bytes.
+    pub size: u64,
+    /// When it was last written, in nanoseconds since 1970.
+    pub modified: i64,
+    /// How many names it has; 0 when it was deleted.
+    pub links: u64,
+}
+
+/// Proof of bytes once seen: a hash of a stretch of the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// Where the stretch begins.
+    pub start: u64,
+    /// Where it ends.
+    pub end: u64,
+    /// The [`fingerprint`] of its bytes.
+    pub hash: u64,
+}
+
+/// All that is remembered of a file to know it again.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Identity {
+    /// Where it was.
+    pub place: Place,
+    /// When it was made, if known.
+    pub birth: Option<i64>,
+    /// Marks from the first byte on, shortest first.
+    pub head: Vec<Mark>,
+    /// Marks before positions, newest last.
+    pub marks: Vec<Mark>,
+}
+
+/// What the evidence says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// The same file: go on at the position.
+    GoOn,
+    /// The same file, cut or edited behind this offset: resume there.
+    CutInPlace {
+        /// The end of the newest mark that holds.
+        resume: u64,
+    },
+    /// The same file, emptied and written anew: a new generation from 0.
+    Rewritten,
+    /// The inode number went to another file: the old one is gone.
+    Reused,
+    /// The same content in another file: go on there.
+    Moved,
+    /// Another file.
+    Other,
+}
+
+/// Returns the hash of a stretch of bytes as it is kept in marks. It is stable
+/// over releases: it is on people's disks.
+pub fn fingerprint(bytes: &[u8]) -> u64 {
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    hasher.finish()
+}
+
+impl Mark {
+    /// Makes the mark of `bytes` that begin at `start`.
+    pub fn of(bytes: &[u8], start: u64) -> Self {
+        Self {
+            start,
+            end: start + bytes.len() as u64,
+            hash: fingerprint(bytes),
+        }
+    }
+}
+
+impl Identity {
+    /// Starts to remember a file.
+    pub fn of(facts: &Facts) -> Self {
+        Self {
+            place: facts.place,
+            birth: facts.birth,
+            head: Vec::new(),
+            marks: Vec::new(),
+        }
+    }
+
+    /// Whether a file at the same place was certainly made by another act.
+    pub fn has_other_birth_than(&self, found: &Facts) -> bool {
+        matches!((self.birth, found.birth), (Some(old), Some(new)) if old != new)
+    }
+
+    /// The marks to look at for a verdict: the head's, then the others, newest last.
+    pub fn probes(&self) -> Vec<Mark> {
+        self.head.iter().chain(&self.marks).copied().collect()
+    }
+
+    /// The mark that ends at `offset`, if there is one.
+    pub fn mark_at(&self, offset: u64) -> Option<Mark> {
+        self.marks.last().copied().filter(|mark| mark.end == offset)
+    }
+
+    /// Remembers marks of a stretch just read, in rising order of their ends. Old
+    /// ones thin out, so that the ladder reaches far back with few steps.
+    pub fn climb(&mut self, marks: &[Mark]) {
+        for mark in marks {
+            self.marks.retain(|old| old.end < mark.end);
+            self.marks.push(*mark);
+        }
+        while self.marks.len() > MARKS_MAX {
+            let newest = self.marks.last().map_or(0, |mark| mark.end);
+            // The step whose loss leaves the smallest gap, relative to its age.
+            let step = (0..self.marks.len() - 1)
+                .min_by_key(|&idx| {
+                    let below = idx.checked_sub(1).map_or(0, |i| self.marks[i].end);
+                    let gap = self.marks[idx + 1].end - below;
+                    let age = newest - self.marks[idx].end;
+                    (gap.saturating_mul(1024) / (age + 1), idx)
+                })
+                .unwrap_or(0);
+            self.marks.remove(step);
+        }
+    }
+
+    /// Forgets all marks beyond an offset.
+    pub fn cut(&mut self, offset: u64) {
+        self.marks.retain(|mark| mark.end <= offset);
+        self.head.retain(|mark| mark.end <= offset);
+    }
+}
+
+/// Judges a file found where the known one was, or might be.
+///
+/// `hashes` are those of [`Identity::probes`], in that order; `None` where the
+/// stretch is beyond the end of the file.
+pub fn judge(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>]) -> Verdict {
+    let same_place = known.place == found.place;
+    let other_birth = known.has_other_birth_than(found);
+    let (head, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
+    let n_marks = ladder.len().min(known.marks.len());
+    let holds = |idx: usize| ladder[idx] == Some(known.marks[idx].hash);
+    let head_holds = known
+        .head
+        .iter()
+        .zip(head)
+        .all(|(mark, hash)| *hash == Some(mark.hash));
+    let newest_holds = found.size >= offset && (n_marks == 0 || holds(n_marks - 1));
+    if !same_place || other_birth {
+        let proven = offset >= PROOF_BYTES_MIN && n_marks > 0;
+        return match (proven && head_holds && newest_holds, same_place) {
+            (true, _) => Verdict::Moved,
+            (false, true) => Verdict::Reused,
+            (false, false) => Verdict::Other,
+        };
+    }
+    if newest_holds && head_holds {
+        return Verdict::GoOn;
+    }
+    let reachable: Vec<usize> = (0..n_marks)
+        .filter(|&idx| known.marks[idx].end <= found.size)
+        .collect();
+    let newest = reachable.last().map_or(0, |&idx| known.marks[idx].end);
+    let close = newest >= PROOF_BYTES_MIN
+        && offset - newest.min(offset) <= EDIT_BYTES_MAX
+        && found.size > offset / 2;
+    match close && found.size < offset && reachable.iter().all(|&idx| holds(idx)) {
+        true => Verdict::CutInPlace { resume: newest },
+        false => Verdict::Rewritten,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "one line of the log, long enough to be proof of something\n\
+                        two lines of the log, long enough to be proof of something\n\
+                        three lines of the log, which is where it was left for now\n";
+
+    /// A file of `text` at an inode, and what is remembered of reading `offset` bytes of it.
+    fn facts(inode: u64, birth: Option<i64>, text: &str) -> Facts {
+        Facts {
+            place: Place { device: 1, inode },
+            birth,
+            size: text.len() as u64,
+            modified: 0,
+            links: 1,
+        }
+    }
+
+    fn known(facts: &Facts, text: &str, line_ends: &[usize]) -> Identity {
+        let mut identity = Identity::of(facts);
+        if text.len() >= 64 {
+            identity.head.push(Mark::of(&text.as_bytes()[..64], 0));
+        }
+        for &end in line_ends {
+            let start = end.saturating_sub(64);
+            identity.climb(&[Mark::of(&text.as_bytes()[start..end], start as u64)]);
+        }
+        identity
+    }
+
+    fn hashes(identity: &Identity, text: &str) -> Vec<Option<u64>> {
+        identity
+            .probes()
+            .iter()
+            .map(|mark| {
+                text.as_bytes()
+                    .get(mark.start as usize..mark.end as usize)
+                    .map(fingerprint)
+            })
+            .collect()
+    }
+
+    fn check(found_inode: u64, found_birth: Option<i64>, found_text: &str, expected: Verdict) {
+        let before = facts(7, Some(100), TEXT);
+        let ends: Vec<usize> = TEXT.match_indices('\n').map(|(idx, _)| idx + 1).collect();
+        let identity = known(&before, TEXT, &ends);
+        let found = facts(found_inode, found_birth, found_text);
+        let verdict = judge(
+            &identity,
+            TEXT.len() as u64,
+            &found,
+            &hashes(&identity, found_text),
+        );
+        assert_eq!(verdict, expected, "{found_text:?}");
+    }
+
+    #[test]
+    fn verdicts() {
+        let grown = format!("{TEXT}four\n");
+        let two_lines = &TEXT[..=TEXT.match_indices('\n').nth(1).unwrap().0];
+        let other = "x".repeat(400);
+        let edited = format!("{two_lines}another third line, edited in place, that is long\n");
+        let shared_tail = format!("{}{}", "z".repeat(60), &TEXT[60..]);
+        let shared_head = format!("{}{}", &TEXT[..64], "y".repeat(400));
+        for (inode, birth, text, expected) in [
+            (7, Some(100), TEXT, Verdict::GoOn),
+            (7, Some(100), grown.as_str(), Verdict::GoOn),
+            (7, None, grown.as_str(), Verdict::GoOn),
+            (7, Some(100), "", Verdict::Rewritten),
+            (7, Some(100), other.as_str(), Verdict::Rewritten),
+            (7, Some(100), &other[..100], Verdict::Rewritten),
+            (7, Some(100), shared_head.as_str(), Verdict::Rewritten),
+            // Lines of one kind often end alike.
+            (7, Some(100), shared_tail.as_str(), Verdict::Rewritten),
+            (
+                7,
+                Some(100),
+                two_lines,
+                Verdict::CutInPlace {
+                    resume: two_lines.len() as u64,
+                },
+            ),
+            (
+                7,
+                Some(100),
+                edited.as_str(),
+                Verdict::CutInPlace {
+                    resume: two_lines.len() as u64,
+                },
+            ),
+            (7, Some(101), TEXT, Verdict::Moved),
+            (7, Some(101), other.as_str(), Verdict::Reused),
+            (8, Some(101), grown.as_str(), Verdict::Moved),
+            (8, Some(101), other.as_str(), Verdict::Other),
+            (8, Some(101), shared_head.as_str(), Verdict::Other),
+            (8, Some(101), "", Verdict::Other),
+        ] {
+            check(inode, birth, text, expected);
+        }
+    }
+
+    #[test]
+    fn little_content_is_no_proof_of_a_move() {
+        let before = facts(7, None, "START\n");
+        let identity = known(&before, "START\n", &[6]);
+        let found = facts(8, None, "START\n");
+        let verdict = judge(&identity, 6, &found, &hashes(&identity, "START\n"));
+        assert_eq!(verdict, Verdict::Other);
+    }
+
+    #[test]
+    fn the_ladder_stays_short_and_reaches_far() {
+        let mut identity = Identity::default();
+        for end in (1000..5_000_000).step_by(1000) {
+            identity.climb(&[Mark {
+                start: end - 64,
+                end,
+                hash: 1,
+            }]);
+            assert!(identity.marks.len() <= MARKS_MAX);
+        }
+        let ends: Vec<u64> = identity.marks.iter().map(|mark| mark.end).collect();
+        assert_eq!(ends.last(), Some(&4_999_000));
+        assert!(ends[ends.len() - 2] >= 4_990_000, "{ends:?}");
+        assert!(ends[0] < 4_000_000, "{ends:?}");
+    }
+}

@@ -1,0 +1,525 @@
+//! Events to one message that fits.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::events::{Event, EventId, InstanceId};
+use super::identity::fingerprint;
+use super::markup;
+use super::scan::Sample;
+use super::time::Wall;
+use crate::rules::template::{Template, Value, Values};
+use crate::rules::{Rule, Severity, ThreadMode};
+
+/// UTF-16 units of a message's text. Chat takes 4,096.
+const TEXT_UNITS_MAX: usize = 4_000;
+
+/// Bytes of a whole body. Chat takes 32,000.
+pub const BODY_BYTES_MAX: usize = 30_000;
+
+/// Characters of a title.
+const TITLE_CHARS_MAX: usize = 200;
+
+/// Characters of a rule's own text.
+const OWN_TEXT_CHARS_MAX: usize = 3_000;
+
+/// Characters of the samples beside the newest one.
+const OTHER_SAMPLE_CHARS_MAX: usize = 200;
+
+/// Different samples that a message keeps.
+const SAMPLES_MAX: usize = 3;
+
+/// Characters of a name (host, path) in a message.
+const NAME_CHARS_MAX: usize = 120;
+
+/// Characters of a thread key made of values. Chat takes 4,000.
+const THREAD_KEY_CHARS_MAX: usize = 200;
+
+/// Events that are spoken for together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many.
+    pub count: u64,
+    /// The event that began it: names the message.
+    pub birth: EventId,
+    /// When the first happened.
+    pub first: Wall,
+    /// When the last happened.
+    pub last: Wall,
+    /// The worst of them.
+    pub worst: Severity,
+    /// The first three different ones.
+    pub different: Vec<Shown>,
+    /// The last one.
+    pub latest: Shown,
+}
+
+/// A record as a message shows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The record.
+    pub sample: Arc<Sample>,
+    /// Where it was found.
+    pub source: Arc<str>,
+}
+
+/// What a message says, before it is worded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Draft {
+    /// Why it exists.
+    pub reason: Reason,
+    /// The events it speaks for.
+    pub tally: Tally,
+    /// Events of the incident so far.
+    pub total: u64,
+    /// When the incident began.
+    pub since: Wall,
+}
+
+/// Why a message exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The first event of an idle instance.
+    First,
+    /// A window ended in which something was counted.
+    Summary,
+    /// It is worse than what was said before.
+    Severity,
+}
+
+/// Where and for whom a message is worded.
+#[derive(Debug, Clone)]
+pub struct Surface {
+    /// The name of the machine.
+    pub host: String,
+    /// The time zone of the machine.
+    pub zone: TimeZone,
+}
+
+/// A worded message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worded {
+    /// The JSON body.
+    pub body: String,
+    /// Why a template was not used, if it failed.
+    pub fault: Option<String>,
+}
+
+impl Tally {
+    /// Begins to count.
+    pub fn of(event: &Event) -> Self {
+        let shown = Shown {
+            sample: event.sample.clone(),
+            source: event.source.clone(),
+        };
+        Self {
+            count: 1,
+            birth: event.id,
+            first: event.at,
+            last: event.at,
+            worst: event.severity,
+            different: vec![shown.clone()],
+            latest: shown,
+        }
+    }
+
+    /// Counts one more.
+    pub fn add(&mut self, event: &Event) {
+        self.count += 1;
+        self.first = self.first.min(event.at);
+        self.last = self.last.max(event.at);
+        self.worst = self.worst.max(event.severity);
+        self.latest = Shown {
+            sample: event.sample.clone(),
+            source: event.source.clone(),
+        };
+        let is_new = self.different.len() < SAMPLES_MAX
+            && (self.different.iter()).all(|shown| shown.sample.line != event.sample.line);
+        if is_new {
+            self.different.push(self.latest.clone());
+        }
+    }
+}
+
+impl Reason {
+    /// The word that templates see.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Summary => "summary",
+            Self::Severity => "severity",
+        }
+    }
+}
+
+/// The key of the thread that a message of an instance belongs to.
+pub fn thread_key(
+    rule: &Rule,
+    instance: &InstanceId,
+    opened: Wall,
+    now: Wall,
+    zone: &TimeZone,
+) -> Option<String> {
+    let key = rule.key.as_str();
+    match rule.thread {
+        ThreadMode::None => None,
+        ThreadMode::Rule => Some(key.to_owned()),
+        ThreadMode::Instance if instance.by.is_empty() => Some(key.to_owned()),
+        ThreadMode::Instance => {
+            let values = instance.by.join("/");
+            let readable = values.chars().all(|c| c.is_ascii_graphic())
+                && key.len() + 1 + values.len() <= THREAD_KEY_CHARS_MAX;
+            Some(match readable {
+                true => format!("{key}/{values}"),
+                false => format!("{key}/{:016x}", fingerprint(values.as_bytes())),
+            })
+        }
+        ThreadMode::Incident => Some(format!(
+            "{key}@{}",
+            zoned(opened, zone).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
+        )),
+        ThreadMode::Day => Some(format!("{key}@{}", zoned(now, zone).strftime("%Y-%m-%d"))),
+    }
+}
+
+/// Words a message. `rule` is `None` when it was removed since.
+pub fn word(
+    rule: Option<&Rule>,
+    instance: &InstanceId,
+    draft: &Draft,
+    thread_key: Option<&str>,
+    now: Wall,
+    surface: &Surface,
+) -> Worded {
+    let values = values(rule, instance, draft, surface);
+    let mut fault = None;
+    let mut own = |template: Option<&Template>| {
+        let rendered = template?.render(&values);
+        rendered
+            .map(|pieces| markup::assemble(&pieces))
+            .map_err(|why| fault = Some(why))
+            .ok()
+    };
+    let own_title = own(rule.and_then(|rule| rule.title.as_ref()));
+    let own_text = own(rule.and_then(|rule| rule.text.as_ref()));
+    let tally = &draft.tally;
+
+    let mut head = format!("{} *{}* ", mark(tally.worst), tally.worst);
+    let built_in_title = own_title.is_none();
+    match own_title {
+        Some(title) => {
+            let first_line = title.trim().replace(['\n', '\t'], " ");
+            head.push_str(&markup::shorten(&first_line, TITLE_CHARS_MAX));
+        }
+        None => head.push_str(&markup::shorten(&title_of(rule, instance), TITLE_CHARS_MAX)),
+    }
+    head.push('\n');
+    head.push_str(&name(&surface.host));
+    if !built_in_title {
+        let _ = write!(head, " · {}", name(instance.rule.as_str()));
+    }
+    if own_text.is_none() {
+        let _ = write!(head, " · {}", name(&tally.latest.source));
+        for (label, value) in rule.map(|rule| &rule.labels).into_iter().flatten() {
+            let _ = write!(head, " · {}", name(&format!("{label}={value}")));
+        }
+    }
+    if let Some(line) = more_line(draft, own_text.is_none(), now, &surface.zone) {
+        head.push('\n');
+        head.push_str(&line);
+    }
+    let tail = rule
+        .and_then(|rule| rule.runbook.as_deref())
+        .map(|url| markup::link(url, "Runbook"));
+
+    // From the wordiest to the tersest; the first that fits is taken.
+    let bodies = match &own_text {
+        Some(text) => vec![
+            markup::shorten(text.trim_end(), OWN_TEXT_CHARS_MAX),
+            markup::shorten(&text.trim_end().replace("```", ""), OWN_TEXT_CHARS_MAX / 4),
+        ],
+        None => vec![
+            markup::block(&samples(tally, draft.reason)),
+            markup::block(&sample_line(main_sample(tally, draft.reason), 1_000)),
+            markup::block(&sample_line(
+                main_sample(tally, draft.reason),
+                OTHER_SAMPLE_CHARS_MAX,
+            )),
+        ],
+    };
+    let text = bodies
+        .into_iter()
+        .map(|body| joined(&head, &close_block(body), tail.as_deref()))
+        .find(|text| fits(text))
+        .unwrap_or_else(|| joined(&markup::shorten(&head, TEXT_UNITS_MAX / 4), "", None));
+    let mut body = json!({ "text": text });
+    if let Some(key) = thread_key {
+        body["thread"] = json!({ "threadKey": key });
+    }
+    Worded {
+        body: body.to_string(),
+        fault,
+    }
+}
+
+/// Words a refused message once more: short, plain, without a thread.
+pub fn word_plain(instance: &InstanceId, draft: &Draft, surface: &Surface) -> String {
+    let tally = &draft.tally;
+    let text = format!(
+        "{} on {}: {} {} event(s)\n{}",
+        markup::plain(instance.rule.as_str()),
+        markup::plain(&markup::shorten(&surface.host, NAME_CHARS_MAX)),
+        group(tally.count),
+        tally.worst,
+        markup::plain(&markup::shorten(
+            &tally.latest.sample.line,
+            OTHER_SAMPLE_CHARS_MAX
+        )),
+    );
+    json!({ "text": text }).to_string()
+}
+
+/// A message that somebody wrote by hand, with this host's name.
+pub fn word_by_hand(text: &str, surface: &Surface) -> String {
+    let mut shown = text.to_owned();
+    loop {
+        let said = format!("{}\n{}", name(&surface.host), by_hand(&shown));
+        if fits(&said) {
+            return json!({ "text": said }).to_string();
+        }
+        let n_chars = shown.chars().count();
+        shown = shown.chars().take(n_chars * 3 / 4).collect();
+        shown.push('…');
+    }
+}
+
+/// Keeps the lines of a text, and nothing that could become markup.
+fn by_hand(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(markup::plain).collect();
+    lines.join("\n")
+}
+
+fn values(rule: Option<&Rule>, instance: &InstanceId, draft: &Draft, surface: &Surface) -> Values {
+    let tally = &draft.tally;
+    let main = main_sample(tally, draft.reason);
+    let mut captures: BTreeMap<String, String> = rule
+        .map(|rule| rule.patterns.capture_names())
+        .unwrap_or_default()
+        .into_iter()
+        .map(|name| (name.to_string(), String::new()))
+        .collect();
+    for (name, text) in &main.sample.captures {
+        captures.insert(name.to_string(), text.clone());
+    }
+    let mut values = BTreeMap::new();
+    // Captures are also plain names, but never hide what is ours.
+    for (name, text) in &captures {
+        values.insert(name.clone(), Value::Text(text.clone()));
+    }
+    let labels = rule.map(|rule| rule.labels.clone()).unwrap_or_default();
+    let lasted = tally.last.since(draft.since);
+    let number = |n: u64| Value::Number(i64::try_from(n).unwrap_or(i64::MAX));
+    let stamp = |wall| {
+        zoned(wall, &surface.zone)
+            .strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
+            .to_string()
+    };
+    let title = title_text(instance, rule);
+    for (name, value) in [
+        ("key", Value::Text(instance.rule.as_str().to_owned())),
+        ("title", Value::Text(title)),
+        ("severity", Value::Text(tally.worst.to_string())),
+        ("host", Value::Text(surface.host.clone())),
+        ("source", Value::Text(main.source.to_string())),
+        ("line", Value::Text(sample_line(main, 1_000))),
+        ("captures", Value::Map(captures)),
+        ("labels", Value::Map(labels)),
+        ("count", number(tally.count)),
+        ("total", number(draft.total)),
+        ("first", Value::Text(stamp(tally.first))),
+        ("last", Value::Text(stamp(tally.last))),
+        ("reason", Value::Text(draft.reason.as_str().to_owned())),
+        ("duration", Value::Text(humane(lasted))),
+    ] {
+        values.insert(name.to_owned(), value);
+    }
+    Values(values)
+}
+
+/// The record that a message is mainly about.
+fn main_sample(tally: &Tally, reason: Reason) -> &Shown {
+    match reason {
+        Reason::First => tally.different.first().unwrap_or(&tally.latest),
+        Reason::Summary | Reason::Severity => &tally.latest,
+    }
+}
+
+/// The samples of a message: the one it is mainly about, then other ones.
+fn samples(tally: &Tally, reason: Reason) -> String {
+    let main = main_sample(tally, reason);
+    let mut lines = vec![sample_line(main, 1_000)];
+    for shown in tally.different.iter().chain(std::iter::once(&tally.latest)) {
+        let line = sample_line(shown, OTHER_SAMPLE_CHARS_MAX);
+        if shown.sample.line != main.sample.line && !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    lines.truncate(1 + SAMPLES_MAX);
+    lines.join("\n")
+}
+
+/// A record cut to a number of characters, saying how many bytes are not shown.
+fn sample_line(shown: &Shown, chars_max: usize) -> String {
+    let line = &shown.sample.line;
+    let (kept, n_cut) = match line.char_indices().nth(chars_max) {
+        None => (line.as_str(), 0),
+        Some((end, _)) => (&line[..end], (line.len() - end) as u64),
+    };
+    match n_cut + shown.sample.n_more_bytes {
+        0 => kept.to_owned(),
+        n_more => format!("{kept}… (+{} bytes)", group(n_more)),
+    }
+}
+
+/// `+37 more in 5 min, 10:02:11–10:06:58`, and why the message exists.
+fn more_line(draft: &Draft, samples_follow: bool, now: Wall, zone: &TimeZone) -> Option<String> {
+    let tally = &draft.tally;
+    let n_more = match draft.reason {
+        Reason::Summary => tally.count,
+        Reason::First | Reason::Severity => tally.count - 1,
+    };
+    let mut line = String::new();
+    if draft.reason == Reason::Severity {
+        let _ = write!(line, "it got worse: now {}", tally.worst);
+    }
+    if n_more > 0 {
+        if !line.is_empty() {
+            line.push_str(", ");
+        }
+        let _ = write!(
+            line,
+            "*+{} more* {}, {}–{}",
+            group(n_more),
+            within(tally.last.since(tally.first)),
+            clock(tally.first, now, zone),
+            clock(tally.last, now, zone),
+        );
+        if samples_follow && draft.reason == Reason::Summary {
+            line.push_str(", last:");
+        }
+    }
+    (!line.is_empty()).then_some(line)
+}
+
+fn title_of(rule: Option<&Rule>, instance: &InstanceId) -> String {
+    let names = rule.map_or(&[][..], |rule| &rule.by);
+    let mut title = name(instance.rule.as_str());
+    for (idx, value) in instance.by.iter().enumerate() {
+        let pair = match names.get(idx) {
+            Some(name) => format!("{name}={value}"),
+            None => value.clone(),
+        };
+        let _ = write!(title, " {}", markup::inline(&markup::shorten(&pair, 60)));
+    }
+    title
+}
+
+fn title_text(instance: &InstanceId, rule: Option<&Rule>) -> String {
+    let names = rule.map_or(&[][..], |rule| &rule.by);
+    let mut title = instance.rule.as_str().to_owned();
+    for (name, value) in names.iter().zip(instance.by.iter()) {
+        let _ = write!(title, " {name}={value}");
+    }
+    title
+}
+
+fn joined(head: &str, body: &str, tail: Option<&str>) -> String {
+    let mut text = head.to_owned();
+    for part in [Some(body), tail].into_iter().flatten() {
+        if !part.is_empty() {
+            text.push('\n');
+            text.push_str(part);
+        }
+    }
+    text
+}
+
+fn close_block(body: String) -> String {
+    match body.matches("```").count() % 2 {
+        0 => body,
+        _ => format!("{body}\n```"),
+    }
+}
+
+fn fits(text: &str) -> bool {
+    text.encode_utf16().count() <= TEXT_UNITS_MAX
+}
+
+fn name(text: &str) -> String {
+    markup::inline(&markup::shorten(text, NAME_CHARS_MAX))
+}
+
+fn mark(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "ℹ️",
+        Severity::Warning => "⚠️",
+        Severity::Error => "🔴",
+        Severity::Critical => "🚨",
+    }
+}
+
+/// A number with thousands separators.
+pub fn group(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (idx, digit) in digits.chars().enumerate() {
+        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// A duration as a person would say it.
+pub fn humane(duration: Duration) -> String {
+    let secs = duration.as_secs();
+    match secs {
+        0 => "under 1 s".to_owned(),
+        1..=89 => format!("{secs} s"),
+        90..=5_399 => format!("{} min", (secs + 30) / 60),
+        5_400..=129_599 => format!("{} h", (secs + 1_800) / 3_600),
+        _ => format!("{} days", (secs + 43_200) / 86_400),
+    }
+}
+
+/// `in 5 min`, or `within a second`.
+fn within(duration: Duration) -> String {
+    match duration.as_secs() {
+        0 => "within a second".to_owned(),
+        _ => format!("in {}", humane(duration)),
+    }
+}
+
+/// `HH:MM:SS`, with the date when it is not today.
+fn clock(wall: Wall, now: Wall, zone: &TimeZone) -> String {
+    let (then, now) = (zoned(wall, zone), zoned(now, zone));
+    match then.date() == now.date() {
+        true => then.strftime("%H:%M:%S").to_string(),
+        false => then.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+    }
+}
+
+fn zoned(wall: Wall, zone: &TimeZone) -> jiff::Zoned {
+    Timestamp::from_microsecond(wall.0)
+        .unwrap_or(Timestamp::UNIX_EPOCH)
+        .to_zoned(zone.clone())
+}

@@ -1,0 +1,648 @@
+//! Decides: the whole flow on one page.
+//!
+//! [`Engine::handle`] takes one thing that happened and lets its consequences run
+//! down the pipeline; [`Engine::next_action`] tells what the host should do next
+//! and is asked until there is nothing left; [`Engine::wakeup`] tells when to come
+//! back even if nothing happens. Reading [`Input`] and [`Action`] is reading all
+//! that can ever happen and all that the agent can ever do.
+//!
+//! The engine pulls: it asks for the next read when it has room for what may come
+//! of it. Back-pressure is the absence of a read; the file on disk is the buffer.
+//!
+//! Two laws hold between the disk and the world. A position is committed together
+//! with everything that the bytes before it caused. And a request leaves only when
+//! its body is on disk.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub mod time;
+
+pub mod ids;
+
+pub mod stream;
+
+pub mod schedule;
+
+pub mod identity;
+
+pub mod scan;
+
+pub mod events;
+
+pub mod debounce;
+
+pub mod instances;
+
+pub mod markup;
+
+pub mod message;
+
+pub mod outbox;
+
+pub mod answer;
+
+pub mod commit;
+
+use answer::Reply;
+use commit::{Commit, Image, MessageRecord, MessageState, Plain};
+use events::{Event, Ids};
+use identity::Place;
+use ids::{CommitId, MessageId, StreamId};
+use instances::{Birth, Instances};
+use message::Surface;
+use outbox::{Freshness, Outbox, Outcome, Post};
+use scan::{Ending, Hit};
+use schedule::{Fault, Hint, Listing, Look, Notice, Noticing, ReadDone, Schedule, Start, Turn};
+use time::{Moment, Now};
+
+use crate::rules::{RuleKey, RuleSet, SpaceName};
+
+/// How long consequences that nobody waits for may be grouped into one commit.
+const CONSEQUENCES: Duration = Duration::from_millis(20);
+
+/// How long progress without consequences may go uncommitted.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+/// How many bytes of such progress may go uncommitted.
+const PROGRESS_BYTES_MAX: u64 = 64 << 20;
+
+/// The longest wait between two tries to commit.
+const COMMIT_BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// Everything that can happen to the agent.
+#[derive(Debug)]
+pub enum Input {
+    /// Time has passed.
+    Tick,
+    /// A source may have changed. Hurry, but believe nothing.
+    Hint(Hint),
+    /// A listing is done.
+    Listed(Listing),
+    /// A look is done.
+    Looked(StreamId, Result<Look, Fault>),
+    /// A region was read and searched.
+    Read {
+        /// Of which stream.
+        stream: StreamId,
+        /// As it was asked for.
+        ending: Ending,
+        /// As it was asked for.
+        epoch: u64,
+        /// What came of it.
+        outcome: Result<ReadDone, Fault>,
+    },
+    /// Where a file went: a path, or nowhere in its directory.
+    Found(StreamId, Result<Option<PathBuf>, Fault>),
+    /// A commit is on disk, or not.
+    Committed(CommitId, Result<(), Fault>),
+    /// The server answered, or did not.
+    Answered(MessageId, Reply),
+    /// The rules were changed.
+    Reload(Arc<RuleSet>),
+    /// The agent shall stop.
+    Stop,
+}
+
+/// Everything the agent can do.
+#[derive(Debug)]
+pub enum Action {
+    /// List, look, read, seek or close; answered by the input of that name, but
+    /// for closing, which is not answered.
+    Files(Turn),
+    /// Write to disk; answered by [`Input::Committed`].
+    Commit(Commit),
+    /// Post; answered by [`Input::Answered`].
+    Post(Post),
+    /// Say that every line written from now on is seen.
+    Ready,
+    /// Tell people.
+    Report(Report),
+    /// All is on disk and nothing is under way: end.
+    Stopped,
+}
+
+/// What people should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    /// Of a file.
+    File(Notice),
+    /// Of a message or a space.
+    Delivery(Outcome),
+    /// A template could not be rendered; the built-in wording was used.
+    TemplateFailed {
+        /// Whose.
+        rule: RuleKey,
+        /// Why.
+        why: String,
+    },
+    /// Messages wait for a space that is no longer in the settings.
+    SpaceMissing {
+        /// Which.
+        space: SpaceName,
+        /// How many.
+        n_messages: u64,
+    },
+    /// The state cannot be written: reading pauses. Said once until it can.
+    StateFailed {
+        /// Why.
+        why: String,
+    },
+    /// The state can be written again.
+    StateRecovered,
+    /// The outbox is full: reading pauses until messages are delivered.
+    OutboxFull,
+    /// Reading goes on.
+    OutboxDrained,
+}
+
+/// What the engine is made of.
+#[derive(Debug)]
+pub struct Config {
+    /// What to watch for.
+    pub rules: Arc<RuleSet>,
+    /// Where messages are worded.
+    pub surface: Surface,
+    /// How files are noticed.
+    pub noticing: Noticing,
+    /// Directories that are never followed: the agent's own.
+    pub excluded: Vec<PathBuf>,
+    /// Files that are never followed: the agent's own log.
+    pub excluded_places: BTreeSet<Place>,
+    /// For jitter.
+    pub seed: u64,
+}
+
+/// Decides what the agent does.
+#[derive(Debug)]
+pub struct Engine {
+    rules: Arc<RuleSet>,
+    surface: Surface,
+    ids: Ids,
+    rng: fastrand::Rng,
+    schedule: Schedule,
+    instances: Instances,
+    outbox: Outbox,
+    next_message: u64,
+    actions: std::collections::VecDeque<Action>,
+    committing: Option<Committing>,
+    n_commits: u64,
+    /// Requests whose bodies go to disk with the next commit.
+    unsent: Vec<Post>,
+    consequences_due: Option<Moment>,
+    progress_due: Option<Moment>,
+    n_commit_faults: u32,
+    commit_after: Moment,
+    is_ready: bool,
+    was_full: bool,
+    stopping: Stopping,
+}
+
+/// A commit that the host is carrying out.
+#[derive(Debug)]
+struct Committing {
+    commit: CommitId,
+    posts: Vec<Post>,
+    streams: Vec<StreamId>,
+    instances: Vec<events::InstanceId>,
+    messages: Vec<MessageId>,
+    has_globs: bool,
+    makes_ready: bool,
+}
+
+/// Whether the agent is about to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    No,
+    Asked,
+    Done,
+}
+
+impl Engine {
+    /// Takes up what is on disk.
+    pub fn new(config: Config, image: Image, now: Now) -> Self {
+        let rules = config.rules;
+        let start = Start {
+            streams: image.streams,
+            globs: image.globs,
+            next_id: image.next_stream,
+            from_the_end: image.damaged,
+            excluded: config.excluded,
+            excluded_places: config.excluded_places,
+        };
+        let mut engine = Self {
+            ids: Ids::new(image.incarnation),
+            rng: fastrand::Rng::with_seed(config.seed),
+            schedule: Schedule::new(rules.clone(), config.noticing, start, now.moment),
+            instances: Instances::new(image.instances.into_values(), now),
+            outbox: Outbox::new(&rules, image.messages, &image.spaces, now),
+            next_message: image.next_message,
+            actions: std::collections::VecDeque::new(),
+            committing: None,
+            n_commits: 0,
+            unsent: Vec::new(),
+            consequences_due: None,
+            progress_due: None,
+            n_commit_faults: 0,
+            commit_after: now.moment,
+            is_ready: false,
+            was_full: false,
+            stopping: Stopping::No,
+            surface: config.surface,
+            rules,
+        };
+        engine.report_homeless();
+        let births = engine.instances.meet(now, &engine.rules.clone());
+        engine.deliver(now, births);
+        engine.after(now);
+        engine
+    }
+
+    /// Takes one thing that happened.
+    pub fn handle(&mut self, now: Now, input: Input) {
+        match input {
+            Input::Tick => self.schedule.tick(now.moment),
+            Input::Hint(hint) => self.schedule.hint(hint),
+            Input::Listed(listing) => self.schedule.listed(listing),
+            Input::Looked(stream, outcome) => self.schedule.looked(now.moment, stream, outcome),
+            Input::Read {
+                stream,
+                ending,
+                epoch,
+                outcome,
+            } => {
+                let known = self.schedule.stream(stream);
+                let source = known.map(|stream| (stream.generation, stream.source.clone()));
+                let hits = self
+                    .schedule
+                    .read_done(now.moment, stream, ending, epoch, outcome);
+                if let Some((generation, source)) = source {
+                    self.hits(now, generation, &source, &hits);
+                }
+            }
+            Input::Found(stream, found) => self.schedule.found(stream, found),
+            Input::Committed(commit, outcome) => self.committed(now, commit, outcome),
+            Input::Answered(message, reply) => self.answered(now, message, &reply),
+            Input::Reload(rules) => self.reload(now, rules),
+            Input::Stop => self.stop(),
+        }
+        self.after(now);
+    }
+
+    /// What to do next, until there is nothing left.
+    pub fn next_action(&mut self, now: Now) -> Option<Action> {
+        if let Some(action) = self.actions.pop_front() {
+            return Some(action);
+        }
+        if self.stopping == Stopping::No {
+            let may_read = self.may_read();
+            if let Some(turn) = self.schedule.next_turn(now.moment, may_read) {
+                return Some(Action::Files(turn));
+            }
+        }
+        self.commit(now);
+        self.actions.pop_front()
+    }
+
+    /// When to come back even if nothing happens.
+    pub fn wakeup(&self, now: Now) -> Option<Moment> {
+        let commit = match self.committing {
+            Some(_) => None,
+            None if self.awaits_last_answer() => None,
+            None => [
+                self.outbox.wakeup(),
+                self.consequences_due,
+                self.progress_due,
+            ]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.max(self.commit_after)),
+        };
+        let schedule = match self.stopping {
+            Stopping::No => self.schedule.wakeup(),
+            // No turn is given any more.
+            Stopping::Asked | Stopping::Done => None,
+        };
+        [schedule, self.instances.wakeup(), commit]
+            .into_iter()
+            .flatten()
+            .min()
+            .map(|at| at.max(now.moment))
+    }
+
+    /// The followed files.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// What is still to be said.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// What is held back.
+    pub fn instances(&self) -> &Instances {
+        &self.instances
+    }
+
+    /// Hits become events, events become messages or are counted.
+    fn hits(&mut self, now: Now, generation: StreamId, source: &Arc<str>, hits: &[Hit]) {
+        let rules = self.rules.clone();
+        for hit in hits {
+            let rule = &rules.rules[hit.rule];
+            let event = Event::of_hit(&self.ids, generation, rule, hit, source, now.wall);
+            let births = self.instances.event(now, rule, event, &mut self.outbox);
+            self.deliver(now, births);
+        }
+    }
+
+    /// Puts messages into the outbox.
+    fn deliver(&mut self, now: Now, births: Vec<Birth>) {
+        for birth in births {
+            let id = MessageId(self.next_message);
+            self.next_message += 1;
+            let draft = birth.draft;
+            let rule = self.rules.rule(&birth.instance.rule);
+            let thread_key = match rule {
+                Some(rule) => message::thread_key(
+                    rule,
+                    &birth.instance,
+                    draft.since,
+                    now.wall,
+                    &self.surface.zone,
+                ),
+                None => Some(birth.instance.rule.as_str().to_owned()),
+            };
+            let request_id = self.ids.request(
+                draft.tally.birth,
+                birth.space.as_str(),
+                draft.reason.as_str(),
+            );
+            self.outbox.push(MessageRecord {
+                id,
+                space: birth.space,
+                instance: birth.instance,
+                thread_key,
+                request_id,
+                born: now.wall,
+                draft,
+                state: MessageState::Waiting,
+            });
+        }
+    }
+
+    fn answered(&mut self, now: Now, message: MessageId, reply: &Reply) {
+        let (ids, surface) = (self.ids, &self.surface);
+        let mut plain = |message: &MessageRecord| Plain {
+            request_id: ids.request(message.draft.tally.birth, message.space.as_str(), "plain"),
+            body: message::word_plain(&message.instance, &message.draft, surface),
+        };
+        let outcomes = self.outbox.answered(
+            now,
+            message,
+            answer::classify(reply),
+            &mut self.rng,
+            &mut plain,
+        );
+        for outcome in outcomes {
+            self.report(Report::Delivery(outcome));
+        }
+        // What was delivered must be forgotten before anything can ask for it again.
+        self.consequences_due = Some(now.moment);
+    }
+
+    fn reload(&mut self, now: Now, rules: Arc<RuleSet>) {
+        self.rules = rules.clone();
+        self.surface.host = rules.host.clone();
+        self.schedule.meet(rules.clone(), now.moment);
+        self.outbox.meet(&rules, now);
+        let births = self.instances.meet(now, &rules);
+        self.deliver(now, births);
+        self.report_homeless();
+    }
+
+    fn stop(&mut self) {
+        if self.stopping == Stopping::No {
+            self.stopping = Stopping::Asked;
+            self.outbox.stop();
+        }
+    }
+
+    /// What follows every input.
+    fn after(&mut self, now: Now) {
+        let births = self.instances.tick(now, &self.rules.clone());
+        self.deliver(now, births);
+        for notice in self.schedule.take_notices() {
+            self.report(Report::File(notice));
+        }
+        let is_full = self.outbox.is_full();
+        if is_full != self.was_full {
+            self.was_full = is_full;
+            self.report(match is_full {
+                true => Report::OutboxFull,
+                false => Report::OutboxDrained,
+            });
+        }
+        if self.outbox.is_dirty() || self.instances.is_dirty() {
+            let due = now.moment.after(CONSEQUENCES);
+            self.consequences_due.get_or_insert(due);
+        }
+        if self.schedule.is_dirty() {
+            let due = now.moment.after(PROGRESS);
+            let due = self.progress_due.get_or_insert(due);
+            if self.schedule.n_dirty_bytes() >= PROGRESS_BYTES_MAX {
+                *due = now.moment;
+            }
+        }
+    }
+
+    fn may_read(&self) -> bool {
+        self.n_commit_faults == 0 && !self.outbox.is_full()
+    }
+
+    /// Makes the next commit, if one is due, and starts the requests that are due.
+    fn commit(&mut self, now: Now) {
+        if self.committing.is_some() || self.stopping == Stopping::Done {
+            return;
+        }
+        let is_stopping = self.stopping == Stopping::Asked;
+        if self.commit_after > now.moment && !is_stopping {
+            return;
+        }
+        self.start_requests(now);
+        if self.awaits_last_answer() {
+            return;
+        }
+        let becomes_ready = self.schedule.is_listed() && !self.is_ready;
+        let is_dirty =
+            self.outbox.is_dirty() || self.instances.is_dirty() || self.schedule.is_dirty();
+        let is_due = |due: Option<Moment>| due.is_some_and(|due| due <= now.moment);
+        let is_wanted = !self.unsent.is_empty()
+            || becomes_ready
+            || is_stopping
+            || is_due(self.consequences_due)
+            || is_due(self.progress_due);
+        match (is_dirty || !self.unsent.is_empty(), is_wanted) {
+            (true, true) => self.begin_commit(now, becomes_ready),
+            (false, _) => {
+                self.consequences_due = None;
+                self.progress_due = None;
+                if becomes_ready {
+                    self.say_ready();
+                }
+                if is_stopping {
+                    self.say_stopped();
+                }
+            }
+            (true, false) => {}
+        }
+    }
+
+    /// When stopping, the last answer decides what is on disk.
+    fn awaits_last_answer(&self) -> bool {
+        self.stopping == Stopping::Asked && self.outbox.is_busy() && self.unsent.is_empty()
+    }
+
+    fn start_requests(&mut self, now: Now) {
+        if !self.outbox.is_due(now.moment) {
+            return;
+        }
+        let (rules, surface) = (&self.rules, &self.surface);
+        let mut faults = Vec::new();
+        let mut word = |message: &MessageRecord| {
+            let rule = rules.rule(&message.instance.rule);
+            let worded = message::word(
+                rule.map(AsRef::as_ref),
+                &message.instance,
+                &message.draft,
+                message.thread_key.as_deref(),
+                now.wall,
+                surface,
+            );
+            if let Some(why) = worded.fault {
+                faults.push((message.instance.rule.clone(), why));
+            }
+            worded.body
+        };
+        for (post, freshness) in self.outbox.start(now, &mut word) {
+            match freshness {
+                Freshness::First => self.unsent.push(post),
+                Freshness::Again => self.actions.push_back(Action::Post(post)),
+            }
+        }
+        for (rule, why) in faults {
+            self.report(Report::TemplateFailed { rule, why });
+        }
+    }
+
+    fn begin_commit(&mut self, now: Now, makes_ready: bool) {
+        let id = CommitId(self.n_commits);
+        self.n_commits += 1;
+        let (streams, streams_gone) = self.schedule.take_dirty();
+        let (instances, instances_gone) = self.instances.take_dirty(now);
+        let (messages, messages_gone) = self.outbox.take_dirty();
+        let globs = self.schedule.take_globs();
+        self.consequences_due = None;
+        self.progress_due = None;
+        self.committing = Some(Committing {
+            commit: id,
+            posts: std::mem::take(&mut self.unsent),
+            streams: (streams.iter().map(|record| record.id))
+                .chain(streams_gone.iter().copied())
+                .collect(),
+            instances: (instances.iter().map(|record| &record.id))
+                .chain(&instances_gone)
+                .cloned()
+                .collect(),
+            messages: (messages.iter().map(|record| record.id))
+                .chain(messages_gone.iter().copied())
+                .collect(),
+            has_globs: globs.is_some(),
+            makes_ready,
+        });
+        self.actions.push_back(Action::Commit(Commit {
+            id,
+            streams,
+            streams_gone,
+            instances,
+            instances_gone,
+            messages,
+            messages_gone,
+            spaces: self.outbox.take_dirty_spaces(now),
+            globs,
+            next_stream: self.schedule.next_id(),
+            next_message: self.next_message,
+        }));
+    }
+
+    fn committed(&mut self, now: Now, id: CommitId, outcome: Result<(), Fault>) {
+        let Some(done) = self
+            .committing
+            .take_if(|committing| committing.commit == id)
+        else {
+            return;
+        };
+        let Err(fault) = outcome else {
+            if self.n_commit_faults > 0 {
+                self.report(Report::StateRecovered);
+            }
+            self.n_commit_faults = 0;
+            if done.makes_ready {
+                self.say_ready();
+            }
+            for post in done.posts {
+                match self.stopping {
+                    Stopping::No => self.actions.push_back(Action::Post(post)),
+                    // It is on disk and goes out in the next life.
+                    Stopping::Asked | Stopping::Done => self.outbox.unsent(post.message),
+                }
+            }
+            return;
+        };
+        self.schedule.mark_dirty(done.streams);
+        self.instances.mark_dirty(done.instances);
+        self.outbox.mark_dirty(done.messages);
+        if done.has_globs {
+            self.schedule.mark_globs();
+        }
+        self.unsent = done.posts;
+        if self.n_commit_faults == 0 {
+            self.report(Report::StateFailed { why: fault.why });
+        }
+        let backoff = Duration::from_secs(1 << self.n_commit_faults.min(5));
+        self.n_commit_faults += 1;
+        self.commit_after = now.moment.after(backoff.min(COMMIT_BACKOFF_MAX));
+        self.consequences_due = Some(self.commit_after);
+        if self.stopping == Stopping::Asked {
+            // What is not on disk was not said either, and stays in the files.
+            self.say_stopped();
+        }
+    }
+
+    fn say_ready(&mut self) {
+        self.is_ready = true;
+        self.actions.push_back(Action::Ready);
+    }
+
+    fn say_stopped(&mut self) {
+        self.stopping = Stopping::Done;
+        self.actions.push_back(Action::Stopped);
+    }
+
+    fn report(&mut self, report: Report) {
+        self.actions.push_back(Action::Report(report));
+    }
+
+    fn report_homeless(&mut self) {
+        let mut counts: std::collections::BTreeMap<SpaceName, u64> = Default::default();
+        for message in self.outbox.homeless() {
+            *counts.entry(message.space.clone()).or_default() += 1;
+        }
+        for (space, n_messages) in counts {
+            self.report(Report::SpaceMissing { space, n_messages });
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Bytes to lines to hits: keeps nothing, may run on any thread.
+//!
+//! A region is a stretch of a file that begins where a line begins. What lies
+//! beyond the last line end is not taken: the position stays at the start of the
+//! unfinished line and the next read begins there again. So there is no carry to
+//! keep, to save or to forget to reset; the file itself is the buffer.
+//!
+//! Two things end a line early. One that is longer than a whole region is taken
+//! by its head, and what follows is skipped to the next line end. One that stands
+//! unfinished at the end of the file is taken when the engine says so
+//! ([`Ending::Take`]), without moving past it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::identity::{HEAD_BYTES, MARK_BYTES_MAX, Mark};
+use crate::rules::pattern::Matcher;
+
+/// Characters of a record that a message shows.
+pub const SAMPLE_CHARS_MAX: usize = 1_000;
+
+/// Bytes of a line that are kept and searched; the rest is cut and marked.
+pub const LINE_BYTES_MAX: usize = 16 << 10;
+
+/// Bytes read at once. A line longer than this is skipped to its end.
+pub const REGION_BYTES_MAX: usize = 256 << 10;
+
+/// A stretch of a file, read from `offset`.
+#[derive(Debug, Clone, Copy)]
+pub struct Region<'a> {
+    /// The bytes.
+    pub bytes: &'a [u8],
+    /// Where they begin in the file.
+    pub offset: u64,
+    /// Up to [`MARK_BYTES_MAX`] bytes that stand before them in the file.
+    pub before: &'a [u8],
+    /// Whether the beginning lies inside a line whose head was already taken.
+    pub skipping: bool,
+    /// What to do with an unfinished line at the end.
+    pub ending: Ending,
+}
+
+/// What to do with an unfinished line at the end of a region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// Leave it until the rest comes.
+    Leave,
+    /// Search it as it stands, but stay before it.
+    Take,
+}
+
+/// What a region held.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scanned {
+    /// Where the next region begins.
+    pub upto: u64,
+    /// Whether `upto` lies inside a line whose head was taken.
+    pub skipping: bool,
+    /// Bytes of the unfinished line behind `upto`.
+    pub n_unfinished: u64,
+    /// Whole lines that were passed.
+    pub n_lines: u64,
+    /// Lines that were cut because they were too long.
+    pub n_cut: u64,
+    /// The hits, in the order of their lines.
+    pub hits: Vec<Hit>,
+    /// Marks of the head, as far as the region shows them.
+    pub head: Vec<Mark>,
+    /// Marks before line starts near `upto`, the one before `upto` last.
+    pub marks: Vec<Mark>,
+}
+
+/// A record that a rule selects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hit {
+    /// The rule's place in the matcher's list.
+    pub rule: usize,
+    /// Where the line begins in the file.
+    pub start: u64,
+    /// Where the next line begins; for an unfinished line, where it ends so far.
+    pub end: u64,
+    /// Whether the line was not finished.
+    pub unfinished: bool,
+    /// What was found.
+    pub sample: Arc<Sample>,
+}
+
+/// What a message can show of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Sample {
+    /// Its first [`SAMPLE_CHARS_MAX`] characters. Untrusted.
+    pub line: String,
+    /// The bytes behind them.
+    pub n_more_bytes: u64,
+    /// The captures that took part. Untrusted.
+    pub captures: Vec<(Arc<str>, String)>,
+}
+
+/// Searches a region.
+pub fn scan(region: Region<'_>, matcher: &Matcher) -> Scanned {
+    let bytes = region.bytes;
+    let mut out = Scanned {
+        upto: region.offset,
+        skipping: region.skipping,
+        ..Scanned::default()
+    };
+    // The rest of a line whose head was taken belongs to nobody.
+    let begin = match (region.skipping, memchr::memchr(b'\n', bytes)) {
+        (false, _) => 0,
+        (true, Some(line_end)) => {
+            out.skipping = false;
+            line_end + 1
+        }
+        (true, None) => bytes.len(),
+    };
+    let whole = memchr::memrchr(b'\n', &bytes[begin..]).map_or(begin, |idx| begin + idx + 1);
+    search(&region, begin..whole, matcher, &mut out);
+    out.n_lines = memchr::memchr_iter(b'\n', &bytes[begin..whole]).count() as u64;
+    let rest = &bytes[whole..];
+    let mut upto = whole;
+    if !rest.is_empty() && !out.skipping {
+        if rest.len() >= REGION_BYTES_MAX - MARK_BYTES_MAX as usize {
+            let n_cut = out.n_cut;
+            search(&region, whole..bytes.len(), matcher, &mut out);
+            out.n_cut = n_cut + 1;
+            out.skipping = true;
+            upto = bytes.len();
+        } else {
+            out.n_unfinished = rest.len() as u64;
+            if region.ending == Ending::Take {
+                search(&region, whole..bytes.len(), matcher, &mut out);
+            }
+        }
+    }
+    out.upto = region.offset + upto as u64;
+    out.head = head_marks(&region);
+    out.marks = marks_before(&region, upto);
+    out
+}
+
+/// Adds the hits in a part of the region.
+fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, out: &mut Scanned) {
+    let bytes = &region.bytes[part.clone()];
+    let at = region.offset + part.start as u64;
+    let mut cut = None;
+    matcher.search(bytes, &mut |found| {
+        let finished = bytes[found.line.clone()].ends_with(b"\n");
+        let start = at + found.line.start as u64;
+        let end = at + found.line.end as u64;
+        let n_line = found.line.len() - usize::from(finished);
+        if n_line > LINE_BYTES_MAX && cut != Some(start) {
+            // Several rules may hit one line.
+            cut = Some(start);
+            out.n_cut += 1;
+        }
+        let line = &bytes[found.line.start..found.line.start + n_line];
+        out.hits.push(Hit {
+            rule: found.rule,
+            start,
+            end,
+            unfinished: !finished,
+            sample: Arc::new(sample(line, &bytes[found.record], found.captures)),
+        });
+    });
+}
+
+fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Sample {
+    // Four bytes are the longest character: no need to decode more than can be shown.
+    let shown = &record[..record.len().min(SAMPLE_CHARS_MAX * 4 + 4)];
+    let text = String::from_utf8_lossy(shown);
+    let kept = match text.char_indices().nth(SAMPLE_CHARS_MAX) {
+        Some((idx, _)) => &text[..idx],
+        None => &text,
+    };
+    let cut = kept.len() < text.len() || shown.len() < record.len() || record.len() < line.len();
+    let n_shown = match cut {
+        // Replacement characters stand for bytes of another length, so count anew.
+        true => bytes_of_chars(record, SAMPLE_CHARS_MAX),
+        false => record.len(),
+    };
+    let line_end = line
+        .iter()
+        .rposition(|byte| !matches!(byte, b'\r' | 0))
+        .map_or(0, |idx| idx + 1);
+    Sample {
+        line: kept.to_owned(),
+        n_more_bytes: line_end.saturating_sub(n_shown) as u64,
+        captures,
+    }
+}
+
+/// How many bytes the first `n` characters take, a broken sequence being one.
+fn bytes_of_chars(bytes: &[u8], n: usize) -> usize {
+    let mut n_left = n;
+    let mut n_bytes = 0;
+    for chunk in bytes.utf8_chunks() {
+        for character in chunk.valid().chars() {
+            if n_left == 0 {
+                return n_bytes;
+            }
+            n_left -= 1;
+            n_bytes += character.len_utf8();
+        }
+        if n_left == 0 {
+            return n_bytes;
+        }
+        if !chunk.invalid().is_empty() {
+            n_left -= 1;
+            n_bytes += chunk.invalid().len();
+        }
+    }
+    n_bytes
+}
+
+fn head_marks(region: &Region<'_>) -> Vec<Mark> {
+    if region.offset != 0 {
+        return Vec::new();
+    }
+    HEAD_BYTES
+        .iter()
+        .filter_map(|&len| region.bytes.get(..usize::try_from(len).ok()?))
+        .map(|bytes| Mark::of(bytes, 0))
+        .collect()
+}
+
+/// Marks at `upto` and at a few line starts before it, each further away.
+fn marks_before(region: &Region<'_>, upto: usize) -> Vec<Mark> {
+    const BACK: [usize; 6] = [65_536, 16_384, 4_096, 1_024, 256, 1];
+    let mut ends: Vec<usize> = BACK
+        .iter()
+        .filter_map(|&back| {
+            let limit = upto.checked_sub(back)?;
+            memchr::memrchr(b'\n', &region.bytes[..limit]).map(|idx| idx + 1)
+        })
+        .collect();
+    ends.push(upto);
+    ends.dedup();
+    ends.iter()
+        .filter_map(|&end| mark_before(region, end))
+        .collect()
+}
+
+fn mark_before(region: &Region<'_>, end: usize) -> Option<Mark> {
+    let want = MARK_BYTES_MAX as usize;
+    let at = region.offset + end as u64;
+    let bytes = match end >= want {
+        true => region.bytes[end - want..end].to_vec(),
+        false => {
+            let n_before = (want - end).min(region.before.len());
+            let mut bytes = region.before[region.before.len() - n_before..].to_vec();
+            bytes.extend_from_slice(&region.bytes[..end]);
+            bytes
+        }
+    };
+    (!bytes.is_empty()).then(|| Mark::of(&bytes, at - bytes.len() as u64))
+}

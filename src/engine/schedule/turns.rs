@@ -1,0 +1,208 @@
+//! What the schedule asks of the host, and what it hears.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::engine::identity::{Facts, Mark, Place};
+use crate::engine::ids::StreamId;
+use crate::engine::scan::{Ending, Scanned};
+use crate::rules::pattern::Matcher;
+
+/// How files are noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noticing {
+    /// The host tells hints; the slow listing is for safety.
+    Hinted,
+    /// Nobody tells: everything is listed often.
+    Polled,
+}
+
+/// Something that may have happened. Believed by nobody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hint {
+    /// A file may have been written.
+    Written(PathBuf),
+    /// A name may have come, gone or changed.
+    Renamed(PathBuf),
+    /// Hints were lost.
+    Lost,
+}
+
+/// What to list.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// Everything that the patterns name.
+    All,
+    /// What they name in a directory or below.
+    Below(PathBuf),
+}
+
+/// The outcome of a listing.
+#[derive(Debug, Clone, Default)]
+pub struct Listing {
+    /// The regular files that a pattern names, in name order.
+    pub entries: Vec<Entry>,
+    /// Directories that could not be listed, with the reason. What is below them
+    /// is not known to be gone.
+    pub faults: Vec<(PathBuf, String)>,
+}
+
+/// A file that a pattern names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its name.
+    pub path: PathBuf,
+    /// The file behind it, if the name or a part of it is a link.
+    pub real: Option<PathBuf>,
+    /// What the system tells of it.
+    pub facts: Facts,
+}
+
+/// What a look found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Look {
+    /// The open file, if it is (still) at the expected place.
+    pub opened: Option<Facts>,
+    /// Where the name leads now.
+    pub named: Option<Place>,
+    /// The hashes of the stretches that were asked for.
+    pub hashes: Vec<Option<u64>>,
+}
+
+/// A look at a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookAt {
+    /// For the answer.
+    pub stream: StreamId,
+    /// Its name, to open it if it is not open.
+    pub path: PathBuf,
+    /// Where it must be; whatever else stands at the name is not opened.
+    pub place: Place,
+    /// The stretches whose hashes are wanted.
+    pub stretches: Vec<(u64, u64)>,
+}
+
+/// A read of one region, to be searched where it was read.
+#[derive(Debug, Clone)]
+pub struct Read {
+    /// For the answer.
+    pub stream: StreamId,
+    /// Its name, to open it if it is not open.
+    pub path: PathBuf,
+    /// Where it must be.
+    pub place: Place,
+    /// Where the region begins.
+    pub offset: u64,
+    /// What must stand before it, or nothing is read.
+    pub mark: Option<Mark>,
+    /// Whether it begins inside a line whose head was taken.
+    pub skipping: bool,
+    /// What to do with an unfinished line.
+    pub ending: Ending,
+    /// What to search for.
+    pub matcher: Arc<Matcher>,
+    /// Which rule set `matcher` was made of.
+    pub epoch: u64,
+}
+
+/// What a read found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadDone {
+    /// The region was read and searched.
+    Scanned {
+        /// What it held.
+        scanned: Scanned,
+        /// Whether the file ended with it.
+        at_end: bool,
+    },
+    /// The bytes before the region are not those that were seen there.
+    Changed,
+}
+
+/// The system did not do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The cause, for people.
+    pub why: String,
+}
+
+/// A turn that is given to the host.
+#[derive(Debug, Clone)]
+pub enum Turn {
+    /// List.
+    List(Scope),
+    /// Look.
+    Look(LookAt),
+    /// Read.
+    Read(Read),
+    /// Find where a file went: first `real`, then any name in the directory of `path`.
+    Seek {
+        /// For the answer.
+        stream: StreamId,
+        /// Where it was.
+        path: PathBuf,
+        /// The file behind the name, if that was a link.
+        real: Option<PathBuf>,
+        /// What it is known by.
+        place: Place,
+    },
+    /// Close.
+    Close(StreamId),
+}
+
+/// Something that people or the rest of the engine should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A file is followed from now on.
+    Follows {
+        /// Which.
+        path: PathBuf,
+        /// From which byte.
+        offset: u64,
+    },
+    /// A file was replaced by another of the same name.
+    Rotated {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// A file was cut short and begins anew.
+    Truncated {
+        /// Which.
+        path: PathBuf,
+        /// Bytes that were seen and can no longer be read.
+        n_lost: u64,
+    },
+    /// The end of a file was cut or edited in place.
+    CutInPlace {
+        /// Which.
+        path: PathBuf,
+        /// Where reading goes on.
+        offset: u64,
+    },
+    /// A file is gone before it was read to its end.
+    Lost {
+        /// Which.
+        path: PathBuf,
+        /// Bytes that were seen and can no longer be read.
+        n_lost: u64,
+    },
+    /// A file or directory cannot be read. Said once until it can.
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It can be read again.
+    Readable {
+        /// Which.
+        path: PathBuf,
+    },
+    /// Lines were longer than what is kept.
+    LinesCut {
+        /// Where.
+        path: PathBuf,
+        /// How many.
+        n_lines: u64,
+    },
+}

@@ -1,0 +1,369 @@
+//! One generation of a followed file: what is known of it, what it needs next.
+//!
+//! ```text
+//!             hint, slow look              something unread
+//!   resting ───────────────────► looking ───────────────────► reading
+//!      ▲                            │  nothing new               │
+//!      └────────────────────────────┴────────────────────────────┘ end of file
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::commit::{StreamRecord, Taken};
+use super::identity::{Facts, Identity, Mark, Place};
+use super::ids::StreamId;
+use super::scan::{Ending, Hit, Scanned};
+use super::time::Moment;
+use crate::rules::RuleKey;
+use crate::rules::pattern::Matcher;
+
+/// How long an unfinished last line may stand without growing before it is taken.
+pub const UNFINISHED: Duration = Duration::from_secs(5);
+
+/// How long a deleted file is kept open after its end was read: its writer may
+/// have one more line.
+pub const DELETED: Duration = Duration::from_secs(1);
+
+/// A followed file.
+#[derive(Debug)]
+pub struct Stream {
+    /// Its number.
+    pub id: StreamId,
+    /// Part of the ids of its events: another number whenever the bytes at a
+    /// position are no longer those that stood there, or the lines of today would be
+    /// taken for those of yesterday.
+    pub generation: StreamId,
+    /// Where it was seen last.
+    pub path: PathBuf,
+    /// The name by which the rules follow it, even after it was renamed.
+    pub name: PathBuf,
+    /// The file behind `path`, if that is a link.
+    pub real: Option<PathBuf>,
+    /// How messages name it.
+    pub source: Arc<str>,
+    /// Whether its name is still its own.
+    pub naming: Naming,
+    /// How to know it again.
+    pub identity: Identity,
+    /// Everything before this byte was searched.
+    pub offset: u64,
+    /// Whether `offset` lies inside a line whose head was taken.
+    pub skipping: bool,
+    /// The largest size that was seen.
+    pub size: u64,
+    /// When it was last written, as far as it was seen.
+    pub modified: i64,
+    /// An unfinished line that was taken before its end came.
+    pub taken: Option<Taken>,
+    /// Rules that do not care for lines that end at or before a byte.
+    pub joined: BTreeMap<RuleKey, u64>,
+    /// The rules that follow it, by their place in the rule set.
+    pub rules: Vec<usize>,
+    /// Those rules, ready to search.
+    pub matcher: Arc<Matcher>,
+    /// Whether the rules changed while it was being read: what comes of that read
+    /// does not count.
+    pub outdated: bool,
+    /// What it is doing.
+    pub phase: Phase,
+    /// Something happened while it was busy.
+    pub again: bool,
+    /// The unfinished line at its end.
+    pub unfinished: Option<Unfinished>,
+    /// The file that stood at its path before: it may have been copied from there.
+    pub heir_of: Option<StreamId>,
+    /// The marks of that file that the look under way is about.
+    pub asked: Vec<Mark>,
+    /// The name under which it was reported that it cannot be read, until it can.
+    pub trouble: Option<PathBuf>,
+    /// When it was found deleted and read to its end.
+    pub deleted: Option<Moment>,
+    /// Whether a look has shown that it is what was found where it went to.
+    pub confirmed: bool,
+    /// Whether nobody could tell where it went: to be asked again.
+    pub seek_failed: bool,
+    /// The last listing that was ordered before a look found another file here.
+    pub changed_after: u64,
+    /// The last listing that was ordered before it lost its name.
+    pub lost_after: u64,
+    /// Whether its name was listed since: what took its place is known.
+    pub looked_for: bool,
+}
+
+/// Whether a name still belongs to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// It stands at its path.
+    Here,
+    /// Another file stands there, or none; where it went is asked.
+    Sought,
+    /// It was renamed out of the patterns: it is read on until it is deleted.
+    Rotated,
+    /// It has no name that we can find: only the open descriptor leads to it.
+    Nameless,
+}
+
+/// What a stream is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Nothing until something happens.
+    Resting,
+    /// It waits for its turn to be looked at.
+    WaitsToLook,
+    /// It waits for its turn to be read.
+    WaitsToRead,
+    /// The host looks.
+    Looking,
+    /// The host reads.
+    Reading,
+}
+
+/// An unfinished line at the end of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its bytes so far.
+    pub n_bytes: u64,
+    /// When it last grew.
+    pub since: Moment,
+    /// Whether it was taken as it stands.
+    pub taken: bool,
+}
+
+impl Stream {
+    /// Begins to follow a file.
+    pub fn new(id: StreamId, path: PathBuf, facts: &Facts, matcher: Arc<Matcher>) -> Self {
+        Self {
+            id,
+            generation: id,
+            source: path.to_string_lossy().into(),
+            name: path.clone(),
+            path,
+            real: None,
+            naming: Naming::Here,
+            identity: Identity::of(facts),
+            offset: 0,
+            skipping: false,
+            size: 0,
+            modified: 0,
+            taken: None,
+            joined: BTreeMap::new(),
+            rules: Vec::new(),
+            matcher,
+            outdated: false,
+            phase: Phase::Resting,
+            again: false,
+            unfinished: None,
+            heir_of: None,
+            asked: Vec::new(),
+            trouble: None,
+            deleted: None,
+            confirmed: false,
+            seek_failed: false,
+            changed_after: 0,
+            lost_after: 0,
+            looked_for: false,
+        }
+    }
+
+    /// Goes on with a file from an earlier life.
+    pub fn restored(record: StreamRecord, matcher: Arc<Matcher>) -> Self {
+        let facts = Facts {
+            place: record.identity.place,
+            ..Facts::default()
+        };
+        Self {
+            // It may have been renamed again meanwhile: to be asked.
+            naming: match record.rotated {
+                true => Naming::Sought,
+                false => Naming::Here,
+            },
+            seek_failed: record.rotated,
+            identity: record.identity,
+            generation: record.generation,
+            offset: record.offset,
+            skipping: record.skipping,
+            size: record.size,
+            taken: record.taken,
+            joined: record.joined,
+            path: record.path,
+            ..Self::new(record.id, record.name, &facts, matcher)
+        }
+    }
+
+    /// What must be on disk to go on with it in another life.
+    pub fn record(&self) -> StreamRecord {
+        StreamRecord {
+            id: self.id,
+            generation: self.generation,
+            path: self.path.clone(),
+            name: self.name.clone(),
+            rotated: self.naming != Naming::Here,
+            identity: self.identity.clone(),
+            offset: self.offset,
+            skipping: self.skipping,
+            size: self.size,
+            taken: self.taken.clone(),
+            joined: self.joined.clone(),
+        }
+    }
+
+    /// What stands behind `from` is no longer what stood there.
+    pub fn begin_anew(&mut self, generation: StreamId, facts: &Facts, from: u64) {
+        self.generation = generation;
+        self.identity.place = facts.place;
+        self.identity.birth = facts.birth;
+        self.identity.cut(from);
+        self.offset = from;
+        self.size = from;
+        self.modified = 0;
+        self.skipping = false;
+        self.taken = None;
+        self.unfinished = None;
+        // Nobody can tell old lines from new ones behind the cut.
+        self.joined.clear();
+    }
+
+    /// Goes on where another file was left whose content this one has.
+    pub fn succeed(&mut self, old: StreamRecord) {
+        self.offset = old.offset;
+        self.skipping = old.skipping;
+        self.identity.head = old.identity.head;
+        self.identity.marks = old.identity.marks;
+        self.taken = old.taken;
+        self.joined = old.joined;
+    }
+
+    /// Gives it another name, by which the rules follow it.
+    pub fn rename(&mut self, path: &Path) {
+        self.path = path.to_owned();
+        self.name = path.to_owned();
+        self.source = path.to_string_lossy().into();
+    }
+
+    /// Where it lives.
+    pub fn place(&self) -> Place {
+        self.identity.place
+    }
+
+    /// Bytes that were seen and not searched.
+    pub fn n_behind(&self) -> u64 {
+        self.size.saturating_sub(self.offset)
+    }
+
+    /// Whether there is nothing more to search for now.
+    pub fn is_read(&self) -> bool {
+        self.n_behind() <= self.unfinished.map_or(0, |line| line.n_bytes)
+    }
+
+    /// How the next read should treat an unfinished line.
+    pub fn ending(&self, now: Moment) -> Ending {
+        match self.unfinished {
+            Some(line) if !line.taken && line.since.after(UNFINISHED) <= now => Ending::Take,
+            _ => Ending::Leave,
+        }
+    }
+
+    /// Forgets which old lines rules do not care for when the file has become shorter
+    /// than those were: what stands there now is new. Returns whether it has.
+    pub fn forgives(&mut self, facts: &Facts) -> bool {
+        let is_shorter = self.joined.values().any(|&upto| upto > facts.size);
+        if is_shorter {
+            self.joined.clear();
+        }
+        is_shorter
+    }
+
+    /// Whether nothing of it was read yet.
+    pub fn is_fresh(&self) -> bool {
+        self.offset == 0 && self.identity.marks.is_empty() && self.taken.is_none()
+    }
+
+    /// When it wants a look even if nothing happens. One that cannot be read waits
+    /// for the next listing.
+    pub fn wakeup(&self) -> Option<Moment> {
+        if self.trouble.is_some() {
+            return None;
+        }
+        let unfinished = self
+            .unfinished
+            .filter(|line| !line.taken)
+            .map(|line| line.since.after(UNFINISHED));
+        let deleted = self.deleted.map(|since| since.after(DELETED));
+        [unfinished, deleted].into_iter().flatten().min()
+    }
+
+    /// Takes what a region held: moves on, and returns the hits that count.
+    pub fn advance(
+        &mut self,
+        now: Moment,
+        ending: Ending,
+        scanned: Scanned,
+        keys: &[RuleKey],
+    ) -> Vec<Hit> {
+        let n_before = self.unfinished.map(|line| line.n_bytes);
+        let mut hits = scanned.hits;
+        hits.retain(|hit| {
+            let key = &keys[hit.rule];
+            let is_repeated = self
+                .taken
+                .as_ref()
+                .is_some_and(|taken| taken.start == hit.start && taken.rules.contains(key));
+            let is_early = self.joined.get(key).is_some_and(|&from| hit.end <= from);
+            !is_repeated && !is_early
+        });
+        self.offset = scanned.upto;
+        self.skipping = scanned.skipping;
+        self.size = self.size.max(self.offset + scanned.n_unfinished);
+        for mark in scanned.head {
+            self.learn_head(mark);
+        }
+        self.identity.climb(&scanned.marks);
+        self.joined.retain(|_, &mut from| from > scanned.upto);
+        if (self.taken.as_ref()).is_some_and(|taken| taken.start < self.offset) {
+            self.taken = None;
+        }
+        if ending == Ending::Take && scanned.n_unfinished > 0 {
+            let offset = self.offset;
+            let taken = self.taken.get_or_insert_with(|| Taken {
+                start: offset,
+                rules: BTreeSet::new(),
+            });
+            let unfinished = hits.iter().filter(|hit| hit.unfinished);
+            taken
+                .rules
+                .extend(unfinished.map(|hit| keys[hit.rule].clone()));
+        }
+        self.unfinished = match scanned.n_unfinished {
+            0 => None,
+            n_bytes => Some(Unfinished {
+                n_bytes,
+                since: match (n_before == Some(n_bytes), self.unfinished) {
+                    (true, Some(line)) => line.since,
+                    _ => now,
+                },
+                taken: n_before == Some(n_bytes)
+                    && (ending == Ending::Take || self.unfinished.is_some_and(|line| line.taken)),
+            }),
+        };
+        hits
+    }
+
+    /// Remembers a stretch that begins at the first byte.
+    pub fn learn_head(&mut self, mark: Mark) {
+        match self
+            .identity
+            .head
+            .iter_mut()
+            .find(|old| old.end == mark.end)
+        {
+            Some(old) => *old = mark,
+            None => {
+                self.identity.head.push(mark);
+                self.identity.head.sort_by_key(|mark| mark.end);
+            }
+        }
+    }
+}
