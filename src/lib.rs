@@ -39,3 +39,5 @@ pub mod diagnostic;
 pub mod rules;
 
 pub mod engine;
+
+pub mod host;

@@ -1,0 +1,226 @@
+//! One POST, one reply.
+
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::engine::answer::Reply;
+use crate::engine::outbox::Post;
+use crate::engine::time::Wall;
+use crate::rules::Webhook;
+
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a whole request may take; then it is not known what became of it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of an answer is read.
+const ANSWER_BYTES_MAX: usize = 16 << 10;
+
+/// Sends requests.
+///
+/// The client for the outside world is made at its first use: it opens every
+/// root certificate of the system, and fails where there are none.
+#[derive(Debug)]
+pub struct Chat {
+    extra_roots: Vec<reqwest::Certificate>,
+    plain: OnceLock<Result<reqwest::Client, String>>,
+    loopback: OnceLock<Result<reqwest::Client, String>>,
+    outside: OnceLock<Result<reqwest::Client, String>>,
+}
+
+/// A file of root certificates that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{path}: {why}")]
+pub struct RootsFault {
+    /// Which.
+    path: PathBuf,
+    /// Why.
+    why: String,
+}
+
+impl Chat {
+    /// Prepares to send. The certificates in `ca_file` (PEM) are trusted besides
+    /// those of the system.
+    pub fn new(ca_file: Option<&Path>) -> Result<Self, RootsFault> {
+        let extra_roots = match ca_file {
+            None => Vec::new(),
+            Some(path) => roots_of(path).map_err(|why| RootsFault {
+                path: path.to_owned(),
+                why,
+            })?,
+        };
+        Ok(Self {
+            extra_roots,
+            plain: OnceLock::new(),
+            loopback: OnceLock::new(),
+            outside: OnceLock::new(),
+        })
+    }
+
+    /// Sends one request and returns what came back. Neither the reply nor any
+    /// error in it holds the address.
+    pub async fn post(&self, webhook: &Webhook, post: &Post, now: Wall) -> Reply {
+        let unreached = |why| Reply::Unreached { why };
+        let client = match self.client(webhook) {
+            Ok(client) => client,
+            Err(why) => return unreached(why),
+        };
+        // Taken as it is: a token that is decoded and encoded again is another one.
+        let mut url = webhook.expose().to_owned();
+        if post.threaded {
+            url.push_str("&messageReplyOption=REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD");
+        }
+        url.push_str("&requestId=");
+        url.push_str(&post.request_id);
+        let request = client
+            .post(url)
+            .header("Content-Type", "application/json; charset=UTF-8")
+            .body(post.body.clone());
+        let mut response = match request.send().await {
+            Ok(response) => response,
+            Err(error) => {
+                let never_sent = error.is_connect() || error.is_builder();
+                let why = describe(error);
+                return match never_sent {
+                    true => Reply::Unreached { why },
+                    false => Reply::Unanswered { why },
+                };
+            }
+        };
+        let status = response.status().as_u16();
+        let retry_after = (response.headers())
+            .get("Retry-After")
+            .and_then(|value| value.to_str().ok())
+            .and_then(|value| wait_of(value, now));
+        let mut body = Vec::new();
+        while body.len() < ANSWER_BYTES_MAX {
+            match response.chunk().await {
+                Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+                Ok(None) => break,
+                // Cut short: an error is told by its status alone, but what
+                // should be a success is not known to be one.
+                Err(error) if (200..300).contains(&status) => {
+                    return Reply::Unanswered {
+                        why: describe(error),
+                    };
+                }
+                Err(_) => break,
+            }
+        }
+        body.truncate(ANSWER_BYTES_MAX);
+        Reply::Http {
+            status,
+            retry_after,
+            body,
+        }
+    }
+
+    fn client(&self, webhook: &Webhook) -> Result<&reqwest::Client, String> {
+        let new = reqwest::Client::builder;
+        let roots = || self.extra_roots.clone();
+        let client = match (webhook.is_encrypted(), webhook.is_loopback()) {
+            // Plain HTTP is for loopback only, where no root is needed.
+            (false, _) => self
+                .plain
+                .get_or_init(|| build(new().no_proxy().tls_certs_only(std::iter::empty()))),
+            (true, true) => {
+                (self.loopback).get_or_init(|| build(new().no_proxy().tls_certs_merge(roots())))
+            }
+            (true, false) => (self.outside).get_or_init(|| build(new().tls_certs_merge(roots()))),
+        };
+        client.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
+    builder
+        .redirect(reqwest::redirect::Policy::none())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(REQUEST_TIMEOUT)
+        .pool_max_idle_per_host(1)
+        .retry(reqwest::retry::never())
+        .referer(false)
+        .user_agent(concat!("logcrier/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| {
+            format!(
+                "{}; are root certificates installed (package ca-certificates, or `ca_file`)?",
+                describe(error)
+            )
+        })
+}
+
+fn roots_of(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(describe)?;
+    match roots.is_empty() {
+        true => Err("holds no certificate in PEM form".to_owned()),
+        false => Ok(roots),
+    }
+}
+
+/// An error with its causes, without the address.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text.push_str(": ");
+            text.push_str(&cause_text);
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The wait that a `Retry-After` asks for: seconds, or an HTTP date (RFC 9110).
+fn wait_of(value: &str, now: Wall) -> Option<Duration> {
+    let value = value.trim();
+    if let Ok(secs) = value.parse() {
+        return Some(Duration::from_secs(secs));
+    }
+    let at = jiff::fmt::strtime::parse("%a, %d %b %Y %H:%M:%S GMT", value)
+        .ok()?
+        .to_datetime()
+        .ok()?
+        .to_zoned(jiff::tz::TimeZone::UTC)
+        .ok()?;
+    let at: Timestamp = at.timestamp();
+    Some(Wall(at.as_microsecond()).since(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits() {
+        let now = Wall(
+            "2026-11-21T08:49:00Z"
+                .parse::<Timestamp>()
+                .unwrap()
+                .as_microsecond(),
+        );
+        for (value, secs) in [
+            ("120", Some(120)),
+            (" 0 ", Some(0)),
+            ("Sat, 21 Nov 2026 08:49:37 GMT", Some(37)),
+            ("Sat, 21 Nov 2026 08:00:00 GMT", Some(0)),
+            ("soon", None),
+            ("-3", None),
+        ] {
+            assert_eq!(
+                wait_of(value, now).map(|wait| wait.as_secs()),
+                secs,
+                "{value}"
+            );
+        }
+    }
+}

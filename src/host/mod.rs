@@ -1,0 +1,546 @@
+//! Does: waits, gathers what happened, asks the engine, carries out its actions.
+//!
+//! One task owns the engine; nothing locks it. Files are read on one thread and
+//! commits are written on another, so that neither a slow disk nor a slow sync
+//! holds up the rest; requests are tasks of their own. What any of them brings
+//! back enters the engine at the top.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc as std_mpsc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tracing::{error, info, warn};
+
+pub mod clock;
+
+pub mod files;
+
+mod watch;
+
+pub mod store;
+
+pub mod chat;
+
+mod report;
+
+pub mod service;
+
+use crate::engine::answer::Reply;
+use crate::engine::commit::Commit;
+use crate::engine::ids::{CommitId, MessageId};
+use crate::engine::message::Surface;
+use crate::engine::outbox::Post;
+use crate::engine::schedule::{Fault, Noticing, Turn};
+use crate::engine::time::{Moment, Now};
+use crate::engine::{Action, Config, Engine, Input};
+use crate::rules::RuleSet;
+use crate::rules::glob::Glob;
+use chat::Chat;
+use files::Files;
+use service::Manager;
+use store::Store;
+use watch::{Hints, Watcher};
+
+/// How long a request in flight is waited for after the agent was told to stop.
+const LAST_ANSWER: Duration = Duration::from_secs(3);
+
+/// How long everything may take after the agent was told to stop.
+const LAST_COMMIT: Duration = Duration::from_millis(4_500);
+
+/// Signals within this time of the first are the same wish to stop.
+const SAME_WISH: Duration = Duration::from_millis(300);
+
+/// What an agent is made of.
+#[derive(Debug)]
+pub struct Setup {
+    /// What to watch for, and where to post.
+    pub rules: Arc<RuleSet>,
+    /// How files are noticed.
+    pub noticing: Noticing,
+    /// Where the state lives.
+    pub state_dir: PathBuf,
+    /// Root certificates besides those of the system.
+    pub ca_file: Option<PathBuf>,
+    /// The way to the service manager.
+    pub manager: Manager,
+}
+
+/// Reads the settings anew. `None`: they have mistakes, which it has told.
+pub type Reload<'a> = dyn FnMut() -> Option<Arc<RuleSet>> + 'a;
+
+/// Why an agent could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// The state cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::StoreFault),
+    /// The root certificates cannot be used.
+    #[error("ca_file: {0}")]
+    Roots(#[from] chat::RootsFault),
+    /// The system refuses what every program needs.
+    #[error("the system gives no {what}: {source}")]
+    System {
+        /// What.
+        what: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// How an agent ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything is on disk.
+    Cleanly,
+    /// It was told twice, or took too long: what was not on disk is seen again.
+    AtOnce,
+}
+
+/// Runs an agent until it is told to stop.
+pub async fn run(
+    setup: Setup,
+    stop: impl Future<Output = ()>,
+    reload: &mut Reload<'_>,
+) -> Result<Ended, StartFault> {
+    let chat = Arc::new(Chat::new(setup.ca_file.as_deref())?);
+    let opened = Store::open(&setup.state_dir, random(), clock::now().wall)?;
+    if let Some(copy) = &opened.set_aside {
+        error!(
+            copy = %copy.display(),
+            "the state was damaged and set aside; going on from the end of every file"
+        );
+    }
+    let (inputs, arrivals) = mpsc::unbounded_channel();
+    let globs = globs_of(&setup.rules);
+    let (watcher, hints, noticing) = watcher_for(setup.noticing);
+    let files = Worker::new("files", Files::new(globs, watcher), &inputs, turn)?;
+    let store = Worker::new("store", opened.store, &inputs, write)?;
+    let seed = random() as u64;
+    let config = Config {
+        rules: setup.rules.clone(),
+        surface: Surface {
+            host: setup.rules.host.clone(),
+            zone: TimeZone::system(),
+        },
+        noticing,
+        excluded: vec![std::path::absolute(&setup.state_dir).unwrap_or(setup.state_dir)],
+        excluded_places: own_places(),
+        seed,
+    };
+    let mut agent = Agent {
+        engine: Engine::new(config, opened.image, clock::now()),
+        rules: setup.rules,
+        manager: setup.manager,
+        chat,
+        files,
+        store,
+        requests: JoinSet::new(),
+        in_flight: BTreeMap::new(),
+        hints,
+        arrivals,
+        ended: None,
+    };
+    agent.run(stop, reload).await
+}
+
+/// The loop and all that it holds.
+struct Agent {
+    engine: Engine,
+    rules: Arc<RuleSet>,
+    manager: Manager,
+    chat: Arc<Chat>,
+    files: Worker<Job>,
+    store: Worker<Commit>,
+    requests: JoinSet<(MessageId, Reply)>,
+    /// Whose answer each request brings, also when it ends without one.
+    in_flight: BTreeMap<tokio::task::Id, MessageId>,
+    hints: Option<Hints>,
+    arrivals: mpsc::UnboundedReceiver<Input>,
+    ended: Option<Ended>,
+}
+
+/// What ended a wait.
+enum Woken {
+    Input(Input),
+    Hints,
+    Ended(Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>),
+    Told,
+    Hangup,
+    Time,
+}
+
+impl Agent {
+    async fn run(
+        &mut self,
+        stop: impl Future<Output = ()>,
+        reload: &mut Reload<'_>,
+    ) -> Result<Ended, StartFault> {
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut hangup = listen(SignalKind::hangup())?;
+        let mut stop = std::pin::pin!(stop);
+        let mut stop_is_over = false;
+        let mut stopping: Option<Moment> = None;
+        loop {
+            self.act();
+            if let Some(ended) = self.ended {
+                return Ok(ended);
+            }
+            let deadline = match stopping {
+                None => self.engine.wakeup(clock::now()),
+                Some(since) => Some(self.patience(since)),
+            };
+            let woken = tokio::select! {
+                biased;
+                _ = terminate.recv() => Woken::Told,
+                _ = interrupt.recv() => Woken::Told,
+                () = &mut stop, if !stop_is_over => {
+                    stop_is_over = true;
+                    Woken::Told
+                }
+                _ = hangup.recv() => Woken::Hangup,
+                Some(input) = self.arrivals.recv() => Woken::Input(input),
+                Some(ended) = self.requests.join_next_with_id() => Woken::Ended(ended),
+                () = arrived(self.hints.as_ref()) => Woken::Hints,
+                () = until(deadline) => Woken::Time,
+            };
+            match woken {
+                Woken::Input(input) => self.engine.handle(clock::now(), input),
+                Woken::Hints => self.take_hints(),
+                Woken::Ended(ended) => self.answered(ended),
+                Woken::Told if stopping.is_some_and(is_second_wish) => {
+                    warn!("told to stop twice, ending at once");
+                    return Ok(Ended::AtOnce);
+                }
+                Woken::Told if stopping.is_some() => {}
+                Woken::Told => {
+                    info!("stopping");
+                    self.manager.stopping();
+                    stopping = Some(clock::now().moment);
+                    self.engine.handle(clock::now(), Input::Stop);
+                }
+                Woken::Hangup => self.reload(reload),
+                Woken::Time => match stopping {
+                    None => self.engine.handle(clock::now(), Input::Tick),
+                    Some(since) if since.after(LAST_COMMIT) <= clock::now().moment => {
+                        warn!("the last commit takes too long, ending without it");
+                        return Ok(Ended::AtOnce);
+                    }
+                    Some(_) => self.requests.abort_all(),
+                },
+            }
+        }
+    }
+
+    /// Carries out everything that the engine wants.
+    fn act(&mut self) {
+        let now = clock::now();
+        while let Some(action) = self.engine.next_action(now) {
+            match action {
+                Action::Files(turn) => self.files.give(Job::Turn(turn)),
+                Action::Commit(commit) => self.store.give(commit),
+                Action::Post(post) => self.post(now, post),
+                Action::Ready => self.say_ready(),
+                Action::Report(report) => report::tell(&report),
+                Action::Stopped => self.ended = Some(Ended::Cleanly),
+            }
+        }
+    }
+
+    fn post(&mut self, now: Now, post: Post) {
+        let chat = self.chat.clone();
+        let webhook = self
+            .rules
+            .spaces
+            .get(&post.space)
+            .map(|space| space.webhook.clone());
+        let message = post.message;
+        let task = self.requests.spawn(async move {
+            let reply = match webhook {
+                Some(webhook) => chat.post(&webhook, &post, now.wall).await,
+                None => Reply::Unreached {
+                    why: "its space is not in the settings".to_owned(),
+                },
+            };
+            (post.message, reply)
+        });
+        self.in_flight.insert(task.id(), message);
+    }
+
+    fn answered(
+        &mut self,
+        ended: Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>,
+    ) {
+        let (message, reply) = match ended {
+            Ok((task, answer)) => {
+                self.in_flight.remove(&task);
+                answer
+            }
+            Err(error) => {
+                let Some(message) = self.in_flight.remove(&error.id()) else {
+                    return;
+                };
+                let why = match error.is_panic() {
+                    true => "internal error, please report it",
+                    false => "given up on at the end",
+                };
+                let why = why.to_owned();
+                (message, Reply::Unanswered { why })
+            }
+        };
+        self.engine
+            .handle(clock::now(), Input::Answered(message, reply));
+    }
+
+    fn take_hints(&mut self) {
+        let Some(hints) = &self.hints else {
+            return;
+        };
+        if let Some(why) = hints.take_refused() {
+            warn!(
+                why,
+                "cannot watch everything; what is not watched is looked at every 30 s"
+            );
+        }
+        let now = clock::now();
+        for hint in hints.take() {
+            self.engine.handle(now, Input::Hint(hint));
+        }
+    }
+
+    fn say_ready(&self) {
+        let n_files = self.engine.schedule().streams().count();
+        let status = format!(
+            "following {n_files} files with {} rules",
+            self.rules.rules.len()
+        );
+        info!(
+            files = n_files,
+            rules = self.rules.rules.len(),
+            waiting = self.engine.outbox().n_messages(),
+            "ready"
+        );
+        self.manager.ready(&status);
+    }
+
+    fn reload(&mut self, reload: &mut Reload<'_>) {
+        self.manager.reloading();
+        match reload() {
+            Some(rules) => {
+                info!(rules = rules.rules.len(), "reloaded");
+                self.files.give(Job::Globs(globs_of(&rules)));
+                self.rules = rules.clone();
+                self.engine.handle(clock::now(), Input::Reload(rules));
+                self.say_ready();
+            }
+            None => {
+                warn!("the new settings have mistakes, the old ones stay in force");
+                self.manager
+                    .ready("the new settings have mistakes, the old ones stay in force");
+            }
+        }
+    }
+
+    /// When to lose patience after the agent was told to stop.
+    fn patience(&self, since: Moment) -> Moment {
+        match self.requests.is_empty() {
+            true => since.after(LAST_COMMIT),
+            false => since.after(LAST_ANSWER),
+        }
+    }
+}
+
+/// A thread that does one thing after the other.
+struct Worker<T> {
+    jobs: std_mpsc::Sender<T>,
+}
+
+/// Work for the thread of files.
+#[derive(Debug)]
+enum Job {
+    Turn(Turn),
+    Globs(Vec<Glob>),
+}
+
+impl<T: Send + 'static> Worker<T> {
+    /// Starts a thread that owns `state`. Where `work` panics, its answer is
+    /// the fault that [`Work::failed`] makes.
+    fn new<S: Send + 'static>(
+        what: &'static str,
+        mut state: S,
+        inputs: &mpsc::UnboundedSender<Input>,
+        work: fn(&mut S, T) -> Option<Input>,
+    ) -> Result<Self, StartFault>
+    where
+        T: Work,
+    {
+        let (jobs, todo) = std_mpsc::channel::<T>();
+        let inputs = inputs.clone();
+        std::thread::Builder::new()
+            .name(what.to_owned())
+            .spawn(move || {
+                while let Ok(job) = todo.recv() {
+                    let failed = job.failed();
+                    let done = std::panic::catch_unwind(AssertUnwindSafe(|| work(&mut state, job)));
+                    let input = match done {
+                        Ok(input) => input,
+                        Err(_) => failed,
+                    };
+                    if input.is_some_and(|input| inputs.send(input).is_err()) {
+                        return;
+                    }
+                }
+            })
+            .map_err(|source| StartFault::System {
+                what: "thread",
+                source,
+            })?;
+        Ok(Self { jobs })
+    }
+
+    fn give(&self, job: T) {
+        // The thread ends only after this side: a panic inside it is caught there.
+        let _ = self.jobs.send(job);
+    }
+}
+
+/// A job whose failure has an answer.
+trait Work {
+    /// What the engine hears when the job panics.
+    fn failed(&self) -> Option<Input>;
+}
+
+impl Work for Job {
+    fn failed(&self) -> Option<Input> {
+        let fault = Fault {
+            why: "internal error, please report it".to_owned(),
+        };
+        match self {
+            Self::Globs(_) | Self::Turn(Turn::Close(_)) => None,
+            Self::Turn(Turn::List(_)) => Some(Input::Listed(crate::engine::schedule::Listing {
+                entries: Vec::new(),
+                faults: vec![(PathBuf::from("/"), fault.why)],
+            })),
+            Self::Turn(Turn::Look(look)) => Some(Input::Looked(look.stream, Err(fault))),
+            Self::Turn(Turn::Read(read)) => Some(Input::Read {
+                stream: read.stream,
+                ending: read.ending,
+                epoch: read.epoch,
+                outcome: Err(fault),
+            }),
+            Self::Turn(Turn::Seek { stream, .. }) => Some(Input::Found(*stream, Err(fault))),
+        }
+    }
+}
+
+impl Work for Commit {
+    fn failed(&self) -> Option<Input> {
+        let why = "internal error, please report it".to_owned();
+        Some(Input::Committed(self.id, Err(Fault { why })))
+    }
+}
+
+fn turn(files: &mut Files, job: Job) -> Option<Input> {
+    match job {
+        Job::Turn(turn) => files.turn(turn),
+        Job::Globs(globs) => {
+            files.meet(globs);
+            None
+        }
+    }
+}
+
+fn write(store: &mut Store, commit: Commit) -> Option<Input> {
+    let id: CommitId = commit.id;
+    let outcome = store.commit(&commit).map_err(|error| Fault {
+        why: error.to_string(),
+    });
+    Some(Input::Committed(id, outcome))
+}
+
+/// Whether another signal is another wish: terminals and `timeout(1)` signal the
+/// process and its group, which is one wish told twice.
+fn is_second_wish(first: Moment) -> bool {
+    first.after(SAME_WISH) <= clock::now().moment
+}
+
+fn listen(kind: SignalKind) -> Result<Signal, StartFault> {
+    signal(kind).map_err(|source| StartFault::System {
+        what: "signals",
+        source,
+    })
+}
+
+/// The watcher for a way of noticing; where the kernel gives none, files are
+/// looked at often instead.
+fn watcher_for(noticing: Noticing) -> (Option<Watcher>, Option<Hints>, Noticing) {
+    match noticing {
+        Noticing::Polled => (None, None, Noticing::Polled),
+        Noticing::Hinted => match Watcher::new() {
+            Ok((watcher, hints)) => (Some(watcher), Some(hints), Noticing::Hinted),
+            Err(why) => {
+                warn!(why, "no inotify, polling instead");
+                (None, None, Noticing::Polled)
+            }
+        },
+    }
+}
+
+async fn arrived(hints: Option<&Hints>) {
+    match hints {
+        Some(hints) => hints.arrived().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn until(deadline: Option<Moment>) {
+    match deadline {
+        Some(deadline) => {
+            let wait = deadline.from_now(clock::now().moment);
+            // Timers have milliseconds: a wait that is cut short would be asked
+            // for again at once.
+            let wait = wait + Duration::from_micros(999);
+            let _ = tokio::time::timeout(wait, std::future::pending::<()>()).await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn globs_of(rules: &RuleSet) -> Vec<Glob> {
+    let globs = rules.rules.iter().flat_map(|rule| &rule.files.include);
+    let mut globs: Vec<Glob> = globs.cloned().collect();
+    globs.sort();
+    globs.dedup();
+    globs
+}
+
+/// The files that the agent itself writes to: followed, they would feed themselves.
+fn own_places() -> BTreeSet<crate::engine::identity::Place> {
+    [
+        files::place_of(std::io::stdout()),
+        files::place_of(std::io::stderr()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+pub(crate) fn random() -> u128 {
+    let mut bytes = [0; 16];
+    let mut n_filled = 0;
+    while n_filled < bytes.len() {
+        let flags = rustix::rand::GetRandomFlags::empty();
+        // `getrandom(2)` without flags fails only when interrupted.
+        if let Ok(n) = rustix::rand::getrandom(&mut bytes[n_filled..], flags) {
+            n_filled += n;
+        }
+    }
+    u128::from_le_bytes(bytes)
+}

@@ -1,0 +1,83 @@
+//! What people should hear, as log lines.
+
+use tracing::{debug, error, info, warn};
+
+use crate::engine::Report;
+use crate::engine::outbox::Outcome;
+use crate::engine::schedule::Notice;
+
+/// Logs one report. `error` needs a person, `warn` may, `info` marks a life event.
+pub(super) fn tell(report: &Report) {
+    match report {
+        Report::File(notice) => file(notice),
+        Report::Delivery(outcome) => delivery(outcome),
+        Report::TemplateFailed { rule, why } => {
+            warn!(%rule, why, "a template failed, the built-in wording was used");
+        }
+        Report::SpaceMissing { space, n_messages } => {
+            warn!(%space, n_messages, "messages wait for a space that is not in the settings");
+        }
+        Report::StateFailed { why } => {
+            error!(
+                why,
+                "the state cannot be written; reading pauses, nothing is lost"
+            );
+        }
+        Report::StateRecovered => info!("the state can be written again"),
+        Report::OutboxFull => {
+            warn!("the outbox is full; reading pauses until messages are delivered");
+        }
+        Report::OutboxDrained => info!("the outbox has room again"),
+    }
+}
+
+fn file(notice: &Notice) {
+    match notice {
+        Notice::Follows { path, offset } => {
+            debug!(path = %path.display(), offset, "following");
+        }
+        Notice::Rotated { path } => debug!(path = %path.display(), "rotated"),
+        Notice::Truncated { path, n_lost: 0 } => {
+            debug!(path = %path.display(), "cut short, reading from its start");
+        }
+        Notice::Truncated { path, n_lost } => {
+            warn!(path = %path.display(), n_lost, "cut short before it was read to its end");
+        }
+        Notice::CutInPlace { path, offset } => {
+            info!(path = %path.display(), offset, "edited in place, going on where it is still the same");
+        }
+        Notice::Lost { path, n_lost } => {
+            warn!(path = %path.display(), n_lost, "gone before it was read to its end");
+        }
+        Notice::Unreadable { path, why } => {
+            warn!(path = %path.display(), why, "cannot be read, will be tried again");
+        }
+        Notice::Readable { path } => info!(path = %path.display(), "can be read again"),
+        Notice::LinesCut { path, n_lines } => {
+            debug!(path = %path.display(), n_lines, "lines were cut at their longest");
+        }
+    }
+}
+
+fn delivery(outcome: &Outcome) {
+    match outcome {
+        Outcome::Delivered { message, instance } => {
+            debug!(message = message.0, rule = %instance.rule, "delivered");
+        }
+        Outcome::Troubled { space, why } => {
+            warn!(%space, why, "cannot post, will be tried again; nothing is lost");
+        }
+        Outcome::Recovered { space } => info!(%space, "posting again"),
+        Outcome::Refused { space, why } => {
+            error!(%space, why, "the space refuses messages; they wait, and one is tried every 5 min");
+        }
+        Outcome::Parked {
+            message,
+            instance,
+            count,
+            why,
+        } => {
+            error!(message = message.0, rule = %instance.rule, count, why, "a message was refused twice and is set aside");
+        }
+    }
+}
