@@ -41,3 +41,5 @@ pub mod rules;
 pub mod engine;
 
 pub mod host;
+
+pub mod sandbox;
