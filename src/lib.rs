@@ -43,3 +43,5 @@ pub mod engine;
 pub mod host;
 
 pub mod sandbox;
+
+pub mod cli;

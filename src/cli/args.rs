@@ -1,0 +1,173 @@
+//! The command line, and the words of its help.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::sandbox::faults::Fault;
+
+/// Watches log files against rules and posts what matters to Google Chat.
+#[derive(Debug, Parser)]
+#[command(
+    name = "logcrier",
+    version,
+    about = "A town crier for servers: watches log files against rules and posts what matters to Google Chat",
+    after_help = "Exit codes: 0 fine, 1 mistakes or failed, 2 usage.\n\
+                  See it work without an account: logcrier demo",
+    disable_help_subcommand = true
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Watch and post, until told to stop
+    #[command(after_help = "Examples:\n  \
+        logcrier run --config /etc/logcrier/logcrier.yaml\n  \
+        LOGCRIER_WEBHOOK='https://chat.googleapis.com/v1/spaces/…' logcrier run --rules app.yaml\n\n\
+        Signals: SIGTERM and SIGINT stop cleanly (a second one at once), SIGHUP reads the \
+        settings anew.\n\
+        Environment: LOGCRIER_WEBHOOK (the space `default`), LOGCRIER_WATCH=poll (no inotify), \
+        STATE_DIRECTORY, CREDENTIALS_DIRECTORY, NOTIFY_SOCKET, HTTPS_PROXY, NO_PROXY, \
+        SSL_CERT_FILE, NO_COLOR.")]
+    Run(RunArgs),
+
+    /// Show every mistake in settings and rules, with its place
+    #[command(after_help = "Examples:\n  \
+        logcrier check --config /etc/logcrier/logcrier.yaml\n  \
+        logcrier check rules/sshd.yaml rules/nginx.yaml")]
+    Check(CheckArgs),
+
+    /// Post one message, to see that a webhook works
+    #[command(after_help = "Example:\n  logcrier send --space ops 'hello from web-03'")]
+    Send(SendArgs),
+
+    /// Be a Google Chat space on loopback, with a page that shows its threads
+    #[command(after_help = "Examples:\n  \
+        logcrier sandbox\n  \
+        logcrier sandbox --listen 9000 --fault 503:3 --fault hang:1@ops\n\n\
+        The first line it prints is a webhook address, the second the page.")]
+    Sandbox(SandboxArgs),
+
+    /// See it work: sandbox, sample logs and the agent together
+    #[command(after_help = "Example:\n  logcrier demo")]
+    Demo(DemoArgs),
+}
+
+/// Where settings and rules are.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Common {
+    /// The settings file [default: /etc/logcrier/logcrier.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Rule files, besides those that the settings name
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub rules: Vec<PathBuf>,
+}
+
+/// The arguments of `run`.
+#[derive(Debug, clap::Args)]
+pub struct RunArgs {
+    /// Where settings and rules are.
+    #[command(flatten)]
+    pub common: Common,
+
+    /// How log lines on stderr look
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+
+    /// The least important log lines to show
+    #[arg(long, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
+    pub log_level: LogLevel,
+}
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// How important a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogLevel {
+    /// Needs a person.
+    Error,
+    /// May need a person.
+    Warn,
+    /// Life events.
+    Info,
+    /// For those who build it.
+    Debug,
+}
+
+/// The arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct CheckArgs {
+    /// Where settings and rules are.
+    #[command(flatten)]
+    pub common: Common,
+
+    /// Rule files to check alone, without settings
+    #[arg(value_name = "FILE", conflicts_with_all = ["config", "rules"])]
+    pub files: Vec<PathBuf>,
+}
+
+/// The arguments of `send`.
+#[derive(Debug, clap::Args)]
+pub struct SendArgs {
+    /// The settings file [default: /etc/logcrier/logcrier.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// The space to post to [default: the default space of the settings]
+    #[arg(long, value_name = "NAME")]
+    pub space: Option<String>,
+
+    /// What to say
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+}
+
+/// The arguments of `sandbox`.
+#[derive(Debug, clap::Args)]
+pub struct SandboxArgs {
+    /// Address and port on loopback, or a port alone
+    #[arg(long, value_name = "ADDRESS", default_value_t = super::sandbox::LISTEN, value_parser = super::sandbox::parse_listen)]
+    pub listen: SocketAddr,
+
+    /// Take any number of messages in a second
+    #[arg(long)]
+    pub no_quota: bool,
+
+    /// Go wrong in this way, such as 503, 503:3 or hang:1@ops; may be repeated
+    #[arg(long, value_name = "FAULT", value_parser = super::sandbox::parse_fault)]
+    pub fault: Vec<Fault>,
+}
+
+/// The arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct DemoArgs {
+    /// Address and port of the page [default: 127.0.0.1:8088, or any free port]
+    #[arg(long, value_name = "ADDRESS", value_parser = super::sandbox::parse_listen)]
+    pub listen: Option<SocketAddr>,
+}
+
+impl From<LogLevel> for tracing::Level {
+    fn from(level: LogLevel) -> Self {
+        match level {
+            LogLevel::Error => Self::ERROR,
+            LogLevel::Warn => Self::WARN,
+            LogLevel::Info => Self::INFO,
+            LogLevel::Debug => Self::DEBUG,
+        }
+    }
+}

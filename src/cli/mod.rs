@@ -1,0 +1,234 @@
+//! Talks to people: arguments in, words and an exit code out.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal as _, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Parser as _;
+
+pub mod args;
+
+pub mod load;
+
+pub mod check;
+
+pub mod run;
+
+pub mod send;
+
+pub mod sandbox;
+
+pub mod demo;
+
+pub mod demo_logs;
+
+use crate::diagnostic::Paint;
+use crate::rules::Surroundings;
+use crate::rules::settings::{self, Purpose, Request, Settings};
+use args::{Args, Command, Common};
+use load::ThisMachine;
+
+/// How a command ended. These are all exit codes there are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// 0: it did what it was asked for.
+    Fine,
+    /// 1: there are mistakes, or it failed.
+    Failed,
+    /// 2: the command line cannot be understood.
+    Usage,
+}
+
+impl Outcome {
+    /// The exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Fine => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+        }
+    }
+}
+
+/// Runs the command line.
+pub fn main(args: impl Iterator<Item = OsString>) -> Outcome {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(error) => {
+            // What cannot be written has nobody to read it.
+            let _ = error.print();
+            return match error.use_stderr() {
+                true => Outcome::Usage,
+                false => Outcome::Fine,
+            };
+        }
+    };
+    let mut err = anstream::stderr();
+    match dispatch(args.command, &mut anstream::stdout(), &mut err) {
+        Ok(outcome) => outcome,
+        // The reader of our output went away: that is its right.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Outcome::Fine,
+        Err(error) => {
+            let _ = writeln!(err, "error: {error}");
+            Outcome::Failed
+        }
+    }
+}
+
+fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<Outcome> {
+    let surroundings = ThisMachine;
+    match command {
+        Command::Run(args) => run::run(&args, &surroundings, err),
+        Command::Check(args) => {
+            let verdict = check::run(
+                &check::CheckArgs {
+                    config: args.common.config,
+                    rules: args.common.rules,
+                    files: args.files,
+                },
+                &check::Here {
+                    machine_name: machine_name(),
+                    directory: directory(),
+                },
+                &surroundings,
+                paint(),
+                err,
+            )?;
+            Ok(match verdict {
+                check::Verdict::Fine => Outcome::Fine,
+                check::Verdict::Mistakes => Outcome::Failed,
+            })
+        }
+        Command::Send(args) => send::run(&args, &surroundings, out, err),
+        Command::Sandbox(args) => {
+            let options = crate::sandbox::Options {
+                listen: args.listen,
+                quota: match args.no_quota {
+                    true => crate::sandbox::space::Quota::None,
+                    false => crate::sandbox::space::Quota::PerSecond,
+                },
+                faults: args.fault,
+            };
+            runtime()?.block_on(sandbox::run(options, out, interrupted()))?;
+            Ok(Outcome::Fine)
+        }
+        Command::Demo(args) => demo::run(&args, out, err),
+    }
+}
+
+/// Reads settings and rules and tells all their mistakes. None if there are any.
+fn settings(
+    common: &Common,
+    purpose: Purpose,
+    surroundings: &dyn Surroundings,
+    err: &mut dyn Write,
+) -> io::Result<Option<Settings>> {
+    let request = Request {
+        config: common.config.clone(),
+        rules: common.rules.clone(),
+        purpose,
+        machine_name: machine_name(),
+        directory: directory(),
+    };
+    let loaded = settings::load(&request, surroundings);
+    write!(err, "{}", loaded.report.render(paint()))?;
+    if loaded.settings.is_none() {
+        writeln!(err, "{}", check::summary(&loaded.report, None))?;
+    }
+    Ok(loaded.settings)
+}
+
+/// The runtime: one thread is plenty, for all that takes time is elsewhere.
+fn runtime() -> io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(4)
+        .build()
+}
+
+/// Ready when somebody wants the program to end.
+async fn interrupted() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) {
+        (Ok(mut interrupt), Ok(mut terminate)) => {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        // Without them the signals end the program by themselves.
+        _ => std::future::pending().await,
+    }
+}
+
+fn paint() -> Paint {
+    let wanted = ThisMachine
+        .variable("NO_COLOR")
+        .is_none_or(|value| value.is_empty());
+    match wanted && io::stderr().is_terminal() {
+        true => Paint::Colours,
+        false => Paint::Plain,
+    }
+}
+
+fn machine_name() -> String {
+    let name = rustix::system::uname();
+    name.nodename().to_string_lossy().into_owned()
+}
+
+fn directory() -> PathBuf {
+    std::path::absolute(".").unwrap_or_else(|_| PathBuf::from("/"))
+}
+
+/// Where the state lives: as the settings say, else as the service manager says,
+/// else in the XDG state home.
+fn state_dir(settings: &Settings, surroundings: &dyn Surroundings) -> Result<PathBuf, String> {
+    let variable = |name: &str| {
+        surroundings
+            .variable(name)
+            .filter(|value| !value.is_empty())
+    };
+    if let Some(directory) = &settings.state_dir {
+        return Ok(directory.clone());
+    }
+    if let Some(directories) = variable("STATE_DIRECTORY") {
+        let first = directories.split(':').next().unwrap_or_default();
+        return Ok(PathBuf::from(first));
+    }
+    if let Some(home) = variable("XDG_STATE_HOME") {
+        return Ok(Path::new(&home).join("logcrier"));
+    }
+    if let Some(home) = variable("HOME") {
+        return Ok(Path::new(&home).join(".local/state/logcrier"));
+    }
+    Err("no state directory: set `state_dir` in the settings, or STATE_DIRECTORY".to_owned())
+}
+
+/// Starts to log to stderr.
+fn log(format: args::LogFormat, level: args::LogLevel) {
+    let colored = matches!(paint(), Paint::Colours);
+    let logger = tracing_subscriber::fmt()
+        .with_writer(io::stderr)
+        .with_max_level(tracing::Level::from(level))
+        .with_target(false)
+        // Whoever closed stderr does not want to hear that it is closed.
+        .log_internal_errors(false);
+    // A logger that is set already serves as well.
+    let _ = match format {
+        args::LogFormat::Text => logger.with_ansi(colored).try_init(),
+        args::LogFormat::Json => logger
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .try_init(),
+    };
+}
+
+/// The rules of settings, to be shared.
+fn shared(settings: &Settings) -> Arc<crate::rules::RuleSet> {
+    Arc::new(settings.rule_set.clone())
+}

@@ -1,0 +1,60 @@
+//! `logcrier run`: the agent.
+
+use std::io::{self, Write};
+use std::sync::Arc;
+
+use super::Outcome;
+use super::args::RunArgs;
+use crate::engine::schedule::Noticing;
+use crate::host::service::Manager;
+use crate::host::{self, Setup};
+use crate::rules::settings::{Purpose, Settings, Watch};
+use crate::rules::{RuleSet, Surroundings};
+
+/// Runs the agent until it is told to stop.
+pub fn run(
+    args: &RunArgs,
+    surroundings: &dyn Surroundings,
+    err: &mut dyn Write,
+) -> io::Result<Outcome> {
+    let Some(settings) = super::settings(&args.common, Purpose::Agent, surroundings, err)? else {
+        return Ok(Outcome::Failed);
+    };
+    let setup = match setup(&settings, surroundings) {
+        Ok(setup) => setup,
+        Err(why) => {
+            writeln!(err, "error: {why}")?;
+            return Ok(Outcome::Failed);
+        }
+    };
+    super::log(args.log_format, args.log_level);
+    let mut reload = || -> Option<Arc<RuleSet>> {
+        let mut err = anstream::stderr();
+        let settings = super::settings(&args.common, Purpose::Agent, surroundings, &mut err);
+        settings.ok().flatten().as_ref().map(super::shared)
+    };
+    let ended = super::runtime()?.block_on(host::run(setup, std::future::pending(), &mut reload));
+    match ended {
+        Ok(_) => Ok(Outcome::Fine),
+        Err(fault) => {
+            writeln!(err, "error: {fault}")?;
+            Ok(Outcome::Failed)
+        }
+    }
+}
+
+/// What the agent is made of, from settings and surroundings.
+fn setup(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Setup, String> {
+    let noticing = match settings.watch {
+        Watch::Auto => Noticing::Hinted,
+        Watch::Poll => Noticing::Polled,
+    };
+    let notify_socket = surroundings.variable("NOTIFY_SOCKET");
+    Ok(Setup {
+        rules: super::shared(settings),
+        noticing,
+        state_dir: super::state_dir(settings, surroundings)?,
+        ca_file: settings.ca_file.clone(),
+        manager: Manager::new(notify_socket.as_deref().map(std::ffi::OsStr::new)),
+    })
+}
