@@ -1,0 +1,153 @@
+//! Transcripts of the command line, as people see them.
+
+use std::process::Output;
+
+use crate::support::{Space, World};
+
+/// A world with one good rule file and settings whose webhook is given.
+fn world(settings: &str) -> World {
+    World::with_settings(
+        settings,
+        "rules: [{key: r, files: /var/log/r.log, match: x}]\n",
+    )
+}
+
+const WEBHOOK: &str = "http://127.0.0.1:9/v1/spaces/S/messages?key=k&token=t";
+
+fn check(world: &World, args: &[&str], code: i32, stdout: &str, stderr: &str) {
+    let output = world.run(args);
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let directory = world.path("").display().to_string();
+    let here = |bytes| text(bytes).replace(&directory, "");
+    assert_eq!(
+        (
+            here(&output.stdout),
+            here(&output.stderr),
+            output.status.code()
+        ),
+        (stdout.to_owned(), stderr.to_owned(), Some(code)),
+        "{args:?}"
+    );
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+#[test]
+fn checks() {
+    let world = world(&format!(
+        "spaces: {{ops: {{webhook: '{WEBHOOK}'}}}}\nrule_files: rules.yaml\n"
+    ));
+    check(
+        &world,
+        &["check", "--config", "logcrier.yaml"],
+        0,
+        "",
+        "fine: 1 rule, 1 space\n",
+    );
+    check(&world, &["check", "rules.yaml"], 0, "", "fine: 1 rule\n");
+    world.write("typo.yaml", "rules: [{key: r, files: /x, mach: x}]\n");
+    check(
+        &world,
+        &["check", "typo.yaml"],
+        1,
+        "",
+        "\
+typo.yaml:1:10: error: a rule without `match`
+  |
+1 | rules: [{key: r, files: /x, mach: x}]
+  |          ^^^
+  = hint: add `match: 'REGEX'`
+
+typo.yaml:1:29: error: unknown field `mach` in a rule
+  |
+1 | rules: [{key: r, files: /x, mach: x}]
+  |                             ^^^^
+  = hint: did you mean `match`?
+
+2 mistakes
+",
+    );
+    check(
+        &world,
+        &["check", "none.yaml"],
+        1,
+        "",
+        "none.yaml: error: no such file\n\n1 mistake\n",
+    );
+}
+
+#[test]
+fn runs_only_what_is_whole() {
+    let world = world("spaces: {ops: {webhook: '${OPS_WEBHOOK}'}}\nrule_files: rules.yaml\n");
+    check(
+        &world,
+        &["run", "--config", "logcrier.yaml"],
+        1,
+        "",
+        "\
+logcrier.yaml:1:26: error: the environment has no variable `OPS_WEBHOOK`
+  |
+1 | spaces: {ops: {webhook: '${OPS_WEBHOOK}'}}
+  |                          ^^^^^^^^^^^^^^
+  = hint: set OPS_WEBHOOK, or write `${OPS_WEBHOOK:-fallback}`
+
+1 mistake
+",
+    );
+}
+
+#[test]
+fn sends_only_where_there_is_a_space() {
+    let mut world = world(&format!("spaces: {{ops: {{webhook: '{WEBHOOK}'}}}}\n"));
+    check(
+        &world,
+        &[
+            "send",
+            "--config",
+            "logcrier.yaml",
+            "--space",
+            "opps",
+            "hello",
+        ],
+        1,
+        "",
+        "error: no space `opps` in the settings, there is `ops`\n",
+    );
+    // As a sidecar: neither settings nor rules are needed.
+    let space = Space::new();
+    let url = space.handle.webhook_url("lone");
+    world.environment.push(("LOGCRIER_WEBHOOK", url));
+    check(&world, &["send", "hello"], 0, "sent to `default`\n", "");
+    assert_eq!(space.wait(1)[0].space, "lone");
+}
+
+#[test]
+fn tells_usage() {
+    let world = world("");
+    let help = world.run(&["--help"]);
+    assert_eq!(help.status.code(), Some(0));
+    for command in ["run", "check", "send", "sandbox", "demo"] {
+        assert!(
+            stdout(&help).contains(&format!("\n  {command} ")),
+            "{command}"
+        );
+        let help = world.run(&[command, "--help"]);
+        assert_eq!(help.status.code(), Some(0));
+        assert!(
+            stdout(&help).contains("Example"),
+            "{command} has no example"
+        );
+    }
+    for wrong in [
+        &["frobnicate"][..],
+        &["run", "--frob"],
+        &[],
+        &["sandbox", "--listen", "0.0.0.0:1"],
+    ] {
+        let output = world.run(wrong);
+        assert_eq!(output.status.code(), Some(2), "{wrong:?}");
+        assert!(output.stdout.is_empty());
+    }
+}

@@ -1,0 +1,21 @@
+//! The one integration binary: its table of contents.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod layering;
+
+mod rules;
+
+mod pack_lines;
+
+mod diagnostics;
+
+mod sandbox;
+
+mod commands;
+
+mod process;
+
+mod crash;
+
+mod support;

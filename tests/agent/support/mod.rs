@@ -1,0 +1,515 @@
+//! Real things for tests: a space on loopback, log files, the binary itself.
+//!
+//! Nothing here sleeps: it waits for a condition, with a deadline.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use logcrier::sandbox::space::{Delivered, Quota};
+use logcrier::sandbox::{Handle, Options, Sandbox};
+use tokio::sync::oneshot;
+
+/// How long anything may take that should take no time.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_logcrier");
+
+/// Waits until `condition` gives something; fails with `what` when it takes too long.
+pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = now() + SOON;
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(now() < deadline, "not within {SOON:?}: {what}");
+        std::thread::yield_now();
+        // A short park instead of a busy loop; the deadline is what decides.
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "deadlines of tests are real")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// A number from the environment, for those who want more than the usual.
+#[expect(clippy::disallowed_methods, reason = "wishes of who runs the tests")]
+pub(crate) fn wished(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// A space on a thread of its own; it stops when dropped.
+pub(crate) struct Space {
+    pub(crate) handle: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Space {
+    /// A space without quota.
+    pub(crate) fn new() -> Self {
+        Self::with(Quota::None)
+    }
+
+    /// A space with a quota.
+    pub(crate) fn with(quota: Quota) -> Self {
+        let options = Options {
+            quota,
+            ..Options::default()
+        };
+        Self::serve(async { Sandbox::bind(options).await })
+    }
+
+    /// The same space on the same port, after it was gone.
+    pub(crate) fn back(handle: Handle) -> Self {
+        Self::serve(async move { Sandbox::bind_again(&handle).await })
+    }
+
+    fn serve(bind: impl Future<Output = std::io::Result<Sandbox>> + Send + 'static) -> Self {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, is_started) = mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let sandbox = bind.await.unwrap();
+                started.send(sandbox.handle()).unwrap();
+                let stopped = async {
+                    // A dropped sender stops it as well.
+                    let _ = stopped.await;
+                };
+                sandbox.serve(stopped).await;
+            });
+        });
+        Self {
+            handle: is_started.recv().unwrap(),
+            stop: Some(stop),
+            thread: Some(thread),
+        }
+    }
+
+    /// Ends the space; its memory stays in the handle.
+    pub(crate) fn go_away(mut self) -> Handle {
+        self.end();
+        self.handle.clone()
+    }
+
+    fn end(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+
+    /// From now on requests go wrong in this way: `KIND[:COUNT][@SPACE]`.
+    pub(crate) fn fault(&self, written: &str) {
+        assert!(self.handle.inject(written.parse().unwrap()));
+    }
+
+    /// What stands in the space.
+    pub(crate) fn messages(&self) -> Vec<std::sync::Arc<Delivered>> {
+        self.handle.delivered()
+    }
+
+    /// Waits until so many messages stand in the space.
+    pub(crate) fn wait(&self, n_messages: usize) -> Vec<std::sync::Arc<Delivered>> {
+        wait_for(&format!("{n_messages} messages"), || {
+            let messages = self.messages();
+            (messages.len() >= n_messages).then_some(messages)
+        })
+    }
+
+    /// The events that all messages together speak for, told by `n=` in their titles.
+    pub(crate) fn n_events(&self) -> u64 {
+        self.messages()
+            .iter()
+            .map(|message| n_of(&message.text))
+            .sum()
+    }
+
+    /// Waits until all messages together speak for so many events.
+    pub(crate) fn wait_events(&self, n_events: u64) {
+        wait_for(
+            &format!("{n_events} events, have {}", self.n_events()),
+            || (self.n_events() >= n_events).then_some(()),
+        );
+        assert_eq!(self.n_events(), n_events, "events were invented");
+    }
+
+    /// Nothing was sent that the contract forbids.
+    pub(crate) fn assert_clean(&self) {
+        assert_eq!(self.handle.breaches(), []);
+        for message in self.messages() {
+            assert!(!message.bodies_differed, "{}", message.text);
+        }
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// The count that a message tells as `n=COUNT`.
+pub(crate) fn n_of(text: &str) -> u64 {
+    let digits = text.split("n=").nth(1).unwrap_or("0");
+    let end = digits.find(|c: char| !c.is_ascii_digit());
+    digits[..end.unwrap_or(digits.len())].parse().unwrap_or(0)
+}
+
+/// A log file, written as a daemon would: appended, whole lines.
+pub(crate) struct Log {
+    pub(crate) path: PathBuf,
+    pub(crate) n_lines: u64,
+}
+
+impl Log {
+    /// Appends bytes.
+    pub(crate) fn raw(&self, bytes: &[u8]) {
+        let mut file = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(&self.path)
+            .unwrap();
+        file.write_all(bytes).unwrap();
+    }
+
+    /// Appends a line.
+    pub(crate) fn line(&self, line: &str) {
+        self.raw(format!("{line}\n").as_bytes());
+    }
+
+    /// Appends lines with rising numbers.
+    pub(crate) fn numbers(&mut self, n_lines: u64) {
+        let lines: String = (self.n_lines..self.n_lines + n_lines)
+            .map(|number| format!("SEQ={number} something happened\n"))
+            .collect();
+        self.raw(lines.as_bytes());
+        self.n_lines += n_lines;
+    }
+}
+
+/// A directory with settings, rules, state and logs, and the agent that uses them.
+pub(crate) struct World {
+    directory: tempfile::TempDir,
+    manager: UnixDatagram,
+    agent: Option<Child>,
+    /// Set for every process that is started.
+    pub(crate) environment: Vec<(&'static str, String)>,
+    /// A command that starts the agent instead of the test itself.
+    pub(crate) wrapper: String,
+    binary: PathBuf,
+}
+
+impl World {
+    /// A world whose rules are given in YAML; `LOGS` in them is the directory of
+    /// the logs.
+    pub(crate) fn new(space: &Space, rules: &str) -> Self {
+        Self::with_settings(
+            &format!(
+                "host: test-host\nstate_dir: state\nrule_files: [rules.yaml]\n\
+                 spaces: {{ops: {{webhook: '{}', pace: 10ms}}}}\n",
+                space.handle.webhook_url("ops")
+            ),
+            rules,
+        )
+    }
+
+    /// A world with settings of its own.
+    pub(crate) fn with_settings(settings: &str, rules: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("logs")).unwrap();
+        let manager = UnixDatagram::bind(directory.path().join("notify")).unwrap();
+        manager.set_nonblocking(true).unwrap();
+        let world = Self {
+            manager,
+            agent: None,
+            environment: Vec::new(),
+            wrapper: String::new(),
+            binary: BINARY.into(),
+            directory,
+        };
+        world.write("logcrier.yaml", settings);
+        world.write_rules(rules);
+        world
+    }
+
+    /// From now on the agent runs as somebody without rights, also where the tests
+    /// run as root, who may read everything.
+    pub(crate) fn without_rights(&mut self) {
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        // What the tests were built into may be closed to others.
+        self.binary = self.path("logcrier");
+        fs::copy(BINARY, &self.binary).unwrap();
+        for name in ["", "logs", "notify", "stderr"] {
+            let path = self.path(name);
+            if name == "stderr" {
+                fs::write(&path, "").unwrap();
+            }
+            fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap();
+        }
+        self.wrapper = "setpriv --reuid 65534 --regid 65534 --clear-groups".to_owned();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    pub(crate) fn write_rules(&self, rules: &str) {
+        let logs = self.path("logs");
+        self.write(
+            "rules.yaml",
+            &rules.replace("LOGS", &logs.display().to_string()),
+        );
+    }
+
+    /// A log file, made if it is not there.
+    pub(crate) fn log(&self, name: &str) -> Log {
+        let log = Log {
+            path: self.path("logs").join(name),
+            n_lines: 0,
+        };
+        log.raw(b"");
+        log
+    }
+
+    /// A command of the binary in this world.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let words = self.wrapper.split_whitespace().map(OsStr::new);
+        let mut words = words.chain([self.binary.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap());
+        command
+            .args(words)
+            .args(args)
+            .current_dir(self.directory.path())
+            .env_clear()
+            .env("TZ", "UTC")
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("HOME", self.directory.path())
+            .env("NOTIFY_SOCKET", self.path("notify"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        self.command(args).output().unwrap()
+    }
+
+    /// Starts the agent and waits until it is ready.
+    pub(crate) fn start(&mut self) {
+        self.start_unready();
+        self.wait_told("READY=1");
+    }
+
+    /// Starts the agent.
+    pub(crate) fn start_unready(&mut self) {
+        while self.told().is_some() {}
+        let stderr = File::options()
+            .append(true)
+            .create(true)
+            .open(self.path("stderr"))
+            .unwrap();
+        let agent = self
+            .command(&["run", "--config", "logcrier.yaml"])
+            .stderr(stderr)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        self.agent = Some(agent);
+    }
+
+    /// What the service manager heard next.
+    fn told(&self) -> Option<String> {
+        let mut bytes = [0; 4096];
+        let n_bytes = self.manager.recv(&mut bytes).ok()?;
+        Some(String::from_utf8_lossy(&bytes[..n_bytes]).into_owned())
+    }
+
+    /// Waits until the service manager hears this.
+    pub(crate) fn wait_told(&mut self, what: &str) {
+        let deadline_note = format!("told {what}; stderr: {}", self.stderr());
+        let mut agent = self.agent.take().unwrap();
+        wait_for(&deadline_note, || {
+            let ended = agent.try_wait().unwrap();
+            assert!(ended.is_none(), "ended {ended:?}: {}", self.stderr());
+            self.told()?.contains(what).then_some(())
+        });
+        self.agent = Some(agent);
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        i32::try_from(self.agent.as_ref().unwrap().id()).unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_raw(self.pid()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Tells the agent to stop and waits for its end.
+    pub(crate) fn stop(&mut self) -> ExitStatus {
+        self.signal(rustix::process::Signal::TERM);
+        self.wait_end()
+    }
+
+    /// Tells the agent to stop again and again, and waits for its end.
+    pub(crate) fn insist(&mut self) -> ExitStatus {
+        let mut agent = self.agent.take().unwrap();
+        let pid = rustix::process::Pid::from_child(&agent);
+        wait_for("the agent ends", || {
+            let ended = agent.try_wait().unwrap();
+            if ended.is_none() {
+                rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+            }
+            ended
+        })
+    }
+
+    /// Waits for the end of the agent.
+    pub(crate) fn wait_end(&mut self) -> ExitStatus {
+        let mut agent = self.agent.take().unwrap();
+        wait_for("the agent ends", || agent.try_wait().unwrap())
+    }
+
+    /// Kills the agent as a power cut would, but for the disk.
+    pub(crate) fn kill(&mut self) {
+        let mut agent = self.agent.take().unwrap();
+        agent.kill().unwrap();
+        agent.wait().unwrap();
+    }
+
+    /// Whether the agent ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        let agent = self.agent.as_mut().unwrap();
+        agent.try_wait().unwrap().is_some()
+    }
+
+    /// All that the agent logged.
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.path("stderr")).unwrap_or_default()
+    }
+
+    /// The bytes of all files in a directory of this world.
+    pub(crate) fn bytes_below(&self, name: &str) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        collect(&self.path(name), &mut bytes);
+        bytes
+    }
+}
+
+fn collect(path: &Path, bytes: &mut Vec<u8>) {
+    if path.is_dir() {
+        for entry in fs::read_dir(path).unwrap() {
+            collect(&entry.unwrap().path(), bytes);
+        }
+    } else {
+        File::open(path).unwrap().read_to_end(bytes).unwrap();
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(agent) = &mut self.agent {
+            let _ = agent.kill();
+            let _ = agent.wait();
+        }
+        assert!(
+            std::thread::panicking() || !self.stderr().contains("panicked at"),
+            "{}",
+            self.stderr()
+        );
+    }
+}
+
+/// A TLS front before a space, with a certificate of a local authority.
+pub(crate) struct Tls {
+    /// The authority's certificate, as PEM.
+    pub(crate) authority: String,
+    /// Where it listens.
+    pub(crate) port: u16,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Tls {
+    /// Listens for `localhost` and hands everything on to the space.
+    pub(crate) fn before(space: &Space) -> Self {
+        use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+        use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+        use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs};
+
+        let authority_key = KeyPair::generate().unwrap();
+        let mut authority = CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority_certificate = authority.self_signed(&authority_key).unwrap();
+        let issuer = Issuer::new(authority, authority_key);
+        let key = KeyPair::generate().unwrap();
+        let certificate = CertificateParams::new(vec!["localhost".to_owned()])
+            .unwrap()
+            .signed_by(&key, &issuer)
+            .unwrap();
+        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], private)
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
+        let behind = space.handle.addr();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (started, is_started) = mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .unwrap();
+            runtime.block_on(async {
+                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+                started.send(listener.local_addr().unwrap().port()).unwrap();
+                let mut connections = tokio::task::JoinSet::new();
+                let serve = async {
+                    while let Ok((client, _)) = listener.accept().await {
+                        let acceptor = acceptor.clone();
+                        connections.spawn(async move {
+                            // A client that does not trust us hangs up.
+                            let Ok(mut client) = acceptor.accept(client).await else {
+                                return;
+                            };
+                            let mut server = tokio::net::TcpStream::connect(behind).await.unwrap();
+                            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+                        });
+                    }
+                };
+                tokio::select! {
+                    () = serve => {}
+                    _ = stopped => {}
+                }
+            });
+        });
+        Self {
+            authority: authority_certificate.pem(),
+            port: is_started.recv().unwrap(),
+            _stop: stop,
+        }
+    }
+}
