@@ -10,6 +10,12 @@ mod pack_lines;
 
 mod diagnostics;
 
+mod world;
+
+mod simulation;
+
+mod scenarios;
+
 mod sandbox;
 
 mod commands;

@@ -1,0 +1,203 @@
+//! Seeds through the simulated world.
+//!
+//! `SEEDS=100000` lives through as many histories. `SEED=… SIZE=…` lives through
+//! one again and tells its story. A failure prints both. `SURVEY=1` does not stop at
+//! the first failure but tells how often each promise broke; `SHRINK=0` looks for no
+//! shorter history.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::world::history::{Ending, live};
+use crate::world::oracle::Failure;
+use crate::world::shrink::shrink;
+
+/// Histories of every test run: some always the same, some new each time.
+const SEEDS_FIXED: u64 = 1_000;
+const SEEDS_FRESH: u64 = 1_000;
+
+/// Choices in a history, at most.
+const SIZE: u64 = 400;
+
+/// One in so many histories is lived through twice.
+const TWICE: u64 = 25;
+
+/// Threads that live histories.
+const WORKERS: usize = 2;
+
+#[test]
+fn histories() {
+    if let Some(seed) = setting("SEED") {
+        return again(seed, setting("SIZE").unwrap_or(size_of(seed)));
+    }
+    let (first, n_seeds) = match setting("SEEDS") {
+        Some(n_seeds) => (setting("FROM").unwrap_or(0), n_seeds),
+        None => (0, SEEDS_FIXED + SEEDS_FRESH),
+    };
+    let fresh = match setting("SEEDS") {
+        Some(_) => 0,
+        None => u64::from(std::process::id()) << 20,
+    };
+    let next = AtomicU64::new(0);
+    let [millis, lines, messages] = [(); 3].map(|()| AtomicU64::new(0));
+    let failures = std::sync::Mutex::new(Vec::new());
+    let is_survey = setting("SURVEY").is_some();
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                loop {
+                    let n = next.fetch_add(1, Ordering::Relaxed);
+                    let is_over = failures.lock().is_ok_and(|all| !all.is_empty()) && !is_survey;
+                    if n >= n_seeds || is_over {
+                        return;
+                    }
+                    let seed = match n < SEEDS_FIXED {
+                        true => first + n,
+                        false => first + n + fresh,
+                    };
+                    let ending = live_once(seed);
+                    let lived = u64::try_from(ending.lived.as_millis()).unwrap_or(u64::MAX);
+                    millis.fetch_add(lived, Ordering::Relaxed);
+                    lines.fetch_add(ending.n_lines as u64, Ordering::Relaxed);
+                    messages.fetch_add(ending.n_messages as u64, Ordering::Relaxed);
+                    if let Some(failure) = ending.failure {
+                        failures
+                            .lock()
+                            .expect("nobody panics here")
+                            .push((seed, failure));
+                    }
+                }
+            });
+        }
+    });
+    let lived = Duration::from_millis(millis.into_inner());
+    say(&format!(
+        "{n_seeds} histories, {} simulated hours, {} lines, {} messages",
+        lived.as_secs() / 3600,
+        lines.into_inner(),
+        messages.into_inner(),
+    ));
+    let failures = failures.into_inner().expect("nobody panics here");
+    if is_survey {
+        survey(&failures);
+    }
+    if let Some((seed, failure)) = failures.first() {
+        report(*seed, failure);
+    }
+}
+
+/// Tells how often each promise broke, and in which short history.
+fn survey(failures: &[(u64, Failure)]) {
+    let mut promises: BTreeMap<&str, Vec<&(u64, Failure)>> = BTreeMap::new();
+    for failure in failures {
+        promises.entry(failure.1.promise).or_default().push(failure);
+    }
+    for (promise, mut failures) in promises {
+        failures.sort_by_key(|(seed, _)| size_of(*seed));
+        say(&format!("{promise}: {} times", failures.len()));
+        for (seed, failure) in failures.iter().take(4) {
+            say(&format!(
+                "    SEED={seed} SIZE={}: {}",
+                size_of(*seed),
+                failure.how
+            ));
+        }
+    }
+}
+
+/// Lives through a history; now and then twice, to see that it is the same.
+fn live_once(seed: u64) -> Ending {
+    let size = size_of(seed);
+    let ending = carefully(seed, size, false);
+    if seed.is_multiple_of(TWICE) && ending.failure.is_none() {
+        let stories = [(); 2].map(|()| carefully(seed, size, true).story);
+        if stories[0] != stories[1] {
+            return Ending {
+                failure: Some(Failure {
+                    promise: "same seed, same log",
+                    how: "two lives of one seed differ".into(),
+                }),
+                ..ending
+            };
+        }
+    }
+    ending
+}
+
+/// Lives through a history, and takes a panic for a failure.
+fn carefully(seed: u64, size: u64, listens: bool) -> Ending {
+    let outcome = catch_unwind(AssertUnwindSafe(|| live(seed, size, listens)));
+    outcome.unwrap_or_else(|panic| {
+        let how = (panic.downcast_ref::<String>().cloned())
+            .or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        Ending {
+            failure: Some(Failure {
+                promise: "never panics",
+                how: how.unwrap_or_default(),
+            }),
+            lived: Duration::ZERO,
+            story: Vec::new(),
+            n_lines: 0,
+            n_messages: 0,
+        }
+    })
+}
+
+/// Tells one story.
+fn again(seed: u64, size: u64) {
+    let ending = carefully(seed, size, true);
+    for line in &ending.story {
+        say(line);
+    }
+    if let Some(failure) = ending.failure {
+        panic!(
+            "{}: {} (SEED={seed} SIZE={size})",
+            failure.promise, failure.how
+        );
+    }
+}
+
+fn report(seed: u64, failure: &Failure) {
+    let size = size_of(seed);
+    say(&format!(
+        "{}: {} (SEED={seed} SIZE={size})",
+        failure.promise, failure.how
+    ));
+    let is_short_enough = setting("SHRINK") == Some(0);
+    let is_panic = failure.promise == "never panics" || failure.promise == "same seed, same log";
+    if is_short_enough || is_panic {
+        panic!(
+            "{}: {} (SEED={seed} SIZE={size})",
+            failure.promise, failure.how
+        );
+    }
+    let (seed, size, ending) = shrink(seed, size, failure.promise);
+    for line in &ending.story {
+        say(line);
+    }
+    let failure = ending.failure.as_ref().unwrap_or(failure);
+    panic!(
+        "{}: {} (shrunk to SEED={seed} SIZE={size})",
+        failure.promise, failure.how
+    );
+}
+
+/// Histories differ in length: short ones are quick, long ones see more.
+fn size_of(seed: u64) -> u64 {
+    20 + seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) % SIZE
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whoever runs the tests says which"
+)]
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[expect(clippy::print_stderr, reason = "a failing history must be readable")]
+fn say(text: &str) {
+    eprintln!("{text}");
+}

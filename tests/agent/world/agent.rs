@@ -1,0 +1,399 @@
+//! The agent in the world: an engine, and a host that carries out its actions.
+//!
+//! Everything takes time: an action is carried out a while after it was asked for,
+//! and its answer comes a while later, so the world may change in between and
+//! answers overtake each other.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use logcrier::engine::answer::Reply;
+use logcrier::engine::commit::{Commit, Image};
+use logcrier::engine::identity::fingerprint;
+use logcrier::engine::ids::StreamId;
+use logcrier::engine::message::Surface;
+use logcrier::engine::outbox::Post;
+use logcrier::engine::scan::{self, REGION_BYTES_MAX, Region};
+use logcrier::engine::schedule::{
+    Entry, Fault, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn,
+};
+use logcrier::engine::time::Moment;
+use logcrier::engine::{Config, Engine, Input};
+use logcrier::rules::RuleSet;
+
+use super::clock::{Clock, Instant};
+use super::entropy::Entropy;
+use super::files::{Files, LineId, NodeId, Trouble};
+
+/// A running agent.
+#[derive(Debug)]
+pub(crate) struct Agent {
+    pub(crate) engine: Engine,
+    pub(crate) rules: Arc<RuleSet>,
+    pub(crate) life: u64,
+    pub(crate) born: Instant,
+    open: BTreeMap<StreamId, NodeId>,
+    /// How often the rules were changed in this life.
+    pub(crate) n_reloads: u64,
+    /// It is killed after so many actions.
+    pub(crate) n_actions_left: Option<u64>,
+    /// The wakeup it asked for, and when it gets it.
+    wake: Option<(Moment, Instant)>,
+    pub(crate) is_ready: bool,
+    /// Whether a listing without faults was handed to it.
+    pub(crate) lists_well: bool,
+    pub(crate) stop_asked: Option<Instant>,
+    pub(crate) stopped: bool,
+    /// Request ids whose good answers are not on disk yet.
+    pub(crate) unsaved_answers: Vec<String>,
+}
+
+/// What the host has to do or to tell.
+#[derive(Debug)]
+pub(crate) enum Job {
+    /// Carry out a turn.
+    Turn(Turn),
+    /// Make a commit durable.
+    Commit(Box<Commit>, Pledge),
+    /// Hand an input to the engine.
+    Tell(Input),
+    /// Hand over what a read found.
+    TellRead(Input, Found),
+    /// Hand over a listing.
+    TellListing(Listing, Vec<NodeId>),
+    /// A request arrives at the server.
+    Arrive(Post),
+    /// The answer to a request.
+    Answer(Post, Reply),
+}
+
+/// The lines and files that a read touched.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) lines: Vec<LineId>,
+    pub(crate) node: Option<NodeId>,
+    pub(crate) n_reloads: u64,
+    pub(crate) stream: StreamId,
+}
+
+/// What a commit makes safe, once it is durable.
+#[derive(Debug, Clone)]
+pub(crate) struct Pledge {
+    pub(crate) lines: Vec<LineId>,
+    pub(crate) nodes: Vec<NodeId>,
+    pub(crate) read: Vec<NodeId>,
+    pub(crate) answers: Vec<String>,
+    pub(crate) lists_well: bool,
+}
+
+/// How agents are started in a world.
+#[derive(Debug, Clone)]
+pub(crate) struct Makings {
+    pub(crate) noticing: Noticing,
+    /// Whether listings may tell sizes from before the last write.
+    pub(crate) tells_stale: bool,
+}
+
+impl Agent {
+    pub(crate) fn start(
+        life: u64,
+        makings: &Makings,
+        rules: Arc<RuleSet>,
+        image: Image,
+        clock: &Clock,
+    ) -> Self {
+        let born = clock.now();
+        let config = config(rules.clone(), makings.noticing, life);
+        Self {
+            engine: Engine::new(config, image, clock.seen_since(born)),
+            rules,
+            life,
+            born,
+            open: BTreeMap::new(),
+            n_reloads: 0,
+            n_actions_left: None,
+            wake: None,
+            is_ready: false,
+            lists_well: false,
+            stop_asked: None,
+            stopped: false,
+            unsaved_answers: Vec::new(),
+        }
+    }
+
+    /// When it is woken next: never early, now and then late.
+    pub(crate) fn wake_at(
+        &mut self,
+        clock: &Clock,
+        late: impl FnOnce() -> std::time::Duration,
+    ) -> Option<Instant> {
+        let Some(wanted) = self.engine.wakeup(clock.seen_since(self.born)) else {
+            self.wake = None;
+            return None;
+        };
+        let at = match self.wake {
+            Some((known, at)) if known == wanted => at,
+            Some(_) | None => Clock::instant_of(wanted, self.born).after(late()),
+        };
+        self.wake = Some((wanted, at));
+        Some(at.max(clock.now()))
+    }
+
+    /// It was woken.
+    pub(crate) fn woken(&mut self) {
+        self.wake = None;
+    }
+
+    pub(crate) fn n_open_files(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The file that a stream has open.
+    pub(crate) fn node_of(&self, stream: StreamId) -> Option<NodeId> {
+        self.open.get(&stream).copied()
+    }
+
+    pub(crate) fn has_open(&self, node: NodeId) -> bool {
+        self.open.values().any(|open| *open == node)
+    }
+
+    /// Lets all descriptors go.
+    pub(crate) fn close_all(&mut self, files: &mut Files) {
+        for node in std::mem::take(&mut self.open).into_values() {
+            files.close(node);
+        }
+    }
+
+    /// Carries out a turn.
+    pub(crate) fn carry_out(
+        &mut self,
+        turn: Turn,
+        makings: &Makings,
+        files: &mut Files,
+        chance: &mut Entropy,
+    ) -> Option<Job> {
+        Some(match turn {
+            Turn::List(scope) => {
+                let (listing, nodes) = self.list(&scope, makings, files, chance);
+                Job::TellListing(listing, nodes)
+            }
+            Turn::Look(look) => {
+                let outcome = self.look(&look, files);
+                Job::Tell(Input::Looked(look.stream, outcome))
+            }
+            Turn::Read(read) => {
+                let (outcome, lines) = match self.read(&read, files) {
+                    Ok((done, lines)) => (Ok(done), lines),
+                    Err(fault) => (Err(fault), Vec::new()),
+                };
+                let input = Input::Read {
+                    stream: read.stream,
+                    ending: read.ending,
+                    epoch: read.epoch,
+                    outcome,
+                };
+                let found = Found {
+                    node: input_node(&input, self.open.get(&read.stream)),
+                    lines,
+                    n_reloads: self.n_reloads,
+                    stream: read.stream,
+                };
+                Job::TellRead(input, found)
+            }
+            Turn::Seek {
+                stream,
+                path,
+                real,
+                place,
+            } => {
+                let at_place = |path: &Path| {
+                    let found = files.resolve(path);
+                    found.is_some_and(|(node, _)| files.place(node) == place)
+                };
+                let directory = path.parent().expect("files stand in directories");
+                let found = match files.unlistable.contains(directory) {
+                    true => Err(fault("the directory cannot be listed")),
+                    false => Ok(real.filter(|real| at_place(real)).or_else(|| {
+                        let mut names = files.names().map(|(name, _, _)| name);
+                        let found =
+                            names.find(|name| name.parent() == Some(directory) && at_place(name));
+                        found.map(Path::to_owned)
+                    })),
+                };
+                Job::Tell(Input::Found(stream, found))
+            }
+            Turn::Close(stream) => {
+                if let Some(node) = self.open.remove(&stream) {
+                    files.close(node);
+                }
+                return None;
+            }
+        })
+    }
+
+    fn list(
+        &self,
+        scope: &Scope,
+        makings: &Makings,
+        files: &Files,
+        chance: &mut Entropy,
+    ) -> (Listing, Vec<NodeId>) {
+        let mut listing = Listing::default();
+        let mut nodes = Vec::new();
+        let in_scope = |path: &Path| match scope {
+            Scope::All => true,
+            Scope::Below(directory) => path.starts_with(directory),
+        };
+        for (path, node, real) in files.names().filter(|(path, _, _)| in_scope(path)) {
+            let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
+            let is_hidden = (files.unlistable.iter()).any(|directory| path.starts_with(directory));
+            if is_hidden || !globs.clone().any(|glob| glob.matches(path)) {
+                continue;
+            }
+            let facts = match makings.tells_stale && chance.percent(30) {
+                true => files.stale_facts(node),
+                false => files.facts(node),
+            };
+            nodes.push(node);
+            listing.entries.push(Entry {
+                path: path.to_owned(),
+                real: real.map(Path::to_owned),
+                facts,
+            });
+        }
+        for directory in files.unlistable.iter().filter(|path| in_scope(path)) {
+            let why = "permission denied".to_owned();
+            listing.faults.push((directory.clone(), why));
+        }
+        (listing, nodes)
+    }
+
+    fn look(&mut self, look: &LookAt, files: &mut Files) -> Result<Look, Fault> {
+        let named = files.resolve(&look.path).map(|(node, _)| files.place(node));
+        let Some(node) = self.opened(look.stream, &look.path, look.place, files)? else {
+            return Ok(Look {
+                opened: None,
+                named,
+                hashes: Vec::new(),
+            });
+        };
+        if files.node(node).trouble == Some(Trouble::Broken) {
+            return Err(fault("input/output error"));
+        }
+        let bytes = &files.node(node).bytes;
+        let hash = |&(start, end): &(u64, u64)| {
+            let stretch = usize::try_from(start).ok()?..usize::try_from(end).ok()?;
+            bytes.get(stretch).map(fingerprint)
+        };
+        Ok(Look {
+            opened: Some(files.facts(node)),
+            named,
+            hashes: look.stretches.iter().map(hash).collect(),
+        })
+    }
+
+    fn read(&mut self, read: &Read, files: &mut Files) -> Result<(ReadDone, Vec<LineId>), Fault> {
+        let Some(node) = self.opened(read.stream, &read.path, read.place, files)? else {
+            return Ok((ReadDone::Changed, Vec::new()));
+        };
+        let node = files.node(node);
+        if node.trouble == Some(Trouble::Broken) {
+            return Err(fault("input/output error"));
+        }
+        let bytes = node.bytes.as_slice();
+        let offset = usize::try_from(read.offset).expect("files are small");
+        let holds = read.mark.is_none_or(|mark| {
+            let stretch = mark.start as usize..mark.end as usize;
+            bytes.get(stretch).map(fingerprint) == Some(mark.hash)
+        });
+        if bytes.len() < offset || !holds {
+            return Ok((ReadDone::Changed, Vec::new()));
+        }
+        let end = bytes.len().min(offset + REGION_BYTES_MAX);
+        let scanned = scan::scan(
+            Region {
+                bytes: &bytes[offset..end],
+                offset: read.offset,
+                before: &bytes[offset.saturating_sub(64)..offset],
+                skipping: read.skipping,
+                ending: read.ending,
+            },
+            &read.matcher,
+        );
+        // A line longer than a region begins in an earlier one.
+        let passed =
+            |span: &&super::files::Span| read.offset < span.end && span.end <= scanned.upto;
+        let lines = node
+            .spans
+            .iter()
+            .filter(passed)
+            .map(|span| span.line)
+            .collect();
+        let at_end = end == bytes.len();
+        Ok((ReadDone::Scanned { scanned, at_end }, lines))
+    }
+
+    /// The open file of a stream; opened by its name if that still leads there.
+    fn opened(
+        &mut self,
+        stream: StreamId,
+        path: &Path,
+        place: logcrier::engine::identity::Place,
+        files: &mut Files,
+    ) -> Result<Option<NodeId>, Fault> {
+        if let Some(node) = self.open.get(&stream) {
+            return Ok(Some(*node));
+        }
+        let Some((node, _)) = files.resolve(path) else {
+            return Ok(None);
+        };
+        if files.node(node).trouble.is_some() {
+            return Err(fault("permission denied"));
+        }
+        if files.place(node) != place {
+            return Ok(None);
+        }
+        files.open(node);
+        self.open.insert(stream, node);
+        Ok(Some(node))
+    }
+}
+
+/// What an engine of this world is made of.
+pub(crate) fn config(rules: Arc<RuleSet>, noticing: Noticing, seed: u64) -> Config {
+    Config {
+        surface: Surface {
+            host: rules.host.clone(),
+            zone: jiff::tz::TimeZone::UTC,
+        },
+        rules,
+        noticing,
+        excluded: vec!["/state".into()],
+        excluded_places: std::collections::BTreeSet::new(),
+        seed,
+    }
+}
+
+/// The file whose bytes a read found.
+fn input_node(input: &Input, node: Option<&NodeId>) -> Option<NodeId> {
+    match input {
+        Input::Read {
+            outcome: Ok(ReadDone::Scanned { scanned, .. }),
+            ..
+        } if scanned.upto > 0 => node.copied(),
+        _ => None,
+    }
+}
+
+/// The hint that a watcher gives of what happened.
+pub(crate) fn hint_of(happened: super::files::Happened) -> Hint {
+    match happened {
+        super::files::Happened::Written(path) => Hint::Written(path),
+        super::files::Happened::Renamed(path) => Hint::Renamed(path),
+    }
+}
+
+fn fault(why: &str) -> Fault {
+    Fault { why: why.into() }
+}

@@ -1,0 +1,198 @@
+//! Carries out what the engine asks for, and brings back what came of it.
+
+use logcrier::engine::commit::Commit;
+use logcrier::engine::outbox::Post;
+use logcrier::engine::schedule::{Fault, Turn};
+use logcrier::engine::{Action, Engine, Input};
+use logcrier::rules::{PacerKey, SpaceName};
+
+use super::agent::{self, Job, Pledge};
+use super::{World, story, told};
+
+impl World {
+    /// Something that was under way happens.
+    pub(super) fn happen(&mut self, life: u64, job: Job) {
+        if let Job::Arrive(post) = job {
+            return self.arrive(life, post);
+        }
+        let Some(agent) = self.agent.as_mut().filter(|agent| agent.life == life) else {
+            return;
+        };
+        match job {
+            Job::Turn(turn) => {
+                let (makings, files) = (&self.makings, &mut self.files);
+                if let Some(answer) = agent.carry_out(turn, makings, files, &mut self.chance) {
+                    let delay = self.a_while();
+                    self.enqueue(delay, life, answer);
+                }
+            }
+            Job::Commit(commit, pledge) => self.commit(life, &commit, &pledge),
+            Job::Tell(input) => self.tell(input),
+            Job::TellListing(listing, nodes) => {
+                agent.lists_well |= listing.faults.is_empty();
+                self.known.extend(nodes);
+                self.tell(Input::Listed(listing));
+            }
+            Job::TellRead(input, found) => {
+                let is_known = agent.engine.schedule().stream(found.stream).is_some();
+                if is_known && found.n_reloads == agent.n_reloads {
+                    for line in found.lines {
+                        self.oracle.handed(line);
+                    }
+                    self.read.extend(found.node);
+                }
+                self.tell(input);
+            }
+            Job::Answer(post, reply) => {
+                let is_good = matches!(reply, logcrier::engine::answer::Reply::Http { status: 200, ref body, .. } if body.starts_with(b"{"));
+                if is_good {
+                    agent.unsaved_answers.push(post.request_id.clone());
+                }
+                let space = self.real_space(&post.space);
+                let now = self.clock.now();
+                self.oracle
+                    .answered(now, &space.0, &post.request_id, is_good);
+                self.tell(Input::Answered(post.message, reply));
+            }
+            Job::Arrive(_) => {}
+        }
+    }
+
+    pub(super) fn commit(&mut self, life: u64, commit: &Commit, pledge: &Pledge) {
+        let now = self.clock.now();
+        let n_before = self.disk.n_commits;
+        let is_told = self.disk.commit(now, commit, &mut self.chance);
+        if self.disk.n_commits > n_before {
+            self.oracle.saved(&pledge.lines);
+            self.known_safe.extend(&pledge.nodes);
+            self.proven.extend(&pledge.read);
+            if let Some(agent) = &mut self.agent {
+                self.was_ready |= agent.is_ready && pledge.lists_well;
+                agent
+                    .unsaved_answers
+                    .retain(|id| !pledge.answers.contains(id));
+            }
+            if self.habits.loads_every_commit {
+                self.load();
+            }
+        }
+        let outcome = match is_told {
+            true => Ok(()),
+            false => Err(Fault {
+                why: "no space left on device".into(),
+            }),
+        };
+        let [_, delay] = self.disk.delays(now, &mut self.chance);
+        let answer = Job::Tell(Input::Committed(commit.id, outcome));
+        self.enqueue(delay, life, answer);
+    }
+
+    /// Whether an engine can be made of what is on disk.
+    pub(super) fn load(&mut self) {
+        if let Err(why) = self.disk.reads_back() {
+            self.oracle.fail("every commit loads", why);
+        }
+        let config = agent::config(self.rules(), self.makings.noticing, 1);
+        let now = self.clock.seen_since(self.clock.now());
+        let engine = Engine::new(config, self.disk.image.clone(), now);
+        if engine.outbox().n_messages() < self.disk.image.messages.len() {
+            self.oracle
+                .fail("every commit loads", "a message is missing");
+        }
+    }
+
+    /// A request arrives at the server.
+    pub(super) fn arrive(&mut self, life: u64, post: Post) {
+        let now = self.clock.now();
+        let real_space = self.real_space(&post.space);
+        let served = self.chat.serve(now, &real_space, &post, &mut self.chance);
+        if served.is_new {
+            match told::read_back(&post.body) {
+                Some(said) => {
+                    let space = post.space.as_str().to_owned();
+                    let counted = (space.clone(), said.rule.clone(), said.k.clone());
+                    self.note(format_args!("{space} reads {said:?}"));
+                    self.oracle.delivered(counted, said.count);
+                    self.messages.push((now, said, space));
+                }
+                None => {
+                    let how = format!("unreadable body {}", post.body);
+                    self.oracle.fail("nothing invented", how);
+                }
+            }
+        }
+        self.enqueue(served.delay, life, Job::Answer(post, served.reply));
+    }
+
+    pub(super) fn real_space(&self, name: &SpaceName) -> PacerKey {
+        let key = match self.habits.shared_space {
+            true => "spaces/one",
+            false => name.as_str(),
+        };
+        PacerKey(key.into())
+    }
+
+    /// Carries out all that the engine asks for.
+    pub(super) fn pump(&mut self) {
+        while let Some(agent) = &mut self.agent {
+            let now = self.clock.seen_since(agent.born);
+            let Some(action) = agent.engine.next_action(now) else {
+                return;
+            };
+            if agent.n_actions_left.as_mut().is_some_and(|n| {
+                *n = n.saturating_sub(1);
+                *n == 0
+            }) {
+                return self.kill();
+            }
+            if let Some(story) = &mut self.story {
+                story.push(format!(
+                    "{}  -> {}",
+                    self.clock.now(),
+                    story::action(&action)
+                ));
+            }
+            let life = agent.life;
+            self.n_minute_actions.1 += 1;
+            match action {
+                Action::Files(Turn::Close(stream)) => {
+                    let node = agent.node_of(stream);
+                    let close = Turn::Close(stream);
+                    agent.carry_out(close, &self.makings, &mut self.files, &mut self.chance);
+                    if let Some(node) = node {
+                        self.closed(node);
+                    }
+                }
+                Action::Files(turn) => {
+                    let delay = self.a_while();
+                    self.enqueue(delay, life, Job::Turn(turn));
+                }
+                Action::Commit(commit) => {
+                    let pledge = Pledge {
+                        lines: self.oracle.take_handed(),
+                        nodes: self.known.iter().copied().collect(),
+                        read: self.read.iter().copied().collect(),
+                        answers: agent.unsaved_answers.clone(),
+                        lists_well: agent.lists_well,
+                    };
+                    let [delay, _] = self.disk.delays(self.clock.now(), &mut self.chance);
+                    self.enqueue(delay, life, Job::Commit(Box::new(commit), pledge));
+                }
+                Action::Post(post) => self.post(life, post),
+                Action::Ready => {
+                    agent.is_ready = true;
+                    self.was_ready |= agent.lists_well;
+                    self.disturb(self.clock.now());
+                }
+                Action::Report(report) => self.hear(report),
+                Action::Stopped => {
+                    agent.stopped = true;
+                    if agent.stop_asked.is_none() {
+                        self.oracle.fail("stops", "nobody asked it to");
+                    }
+                    return self.kill();
+                }
+            }
+        }
+    }
+}

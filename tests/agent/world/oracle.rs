@@ -1,0 +1,450 @@
+//! What must be true: a naive model made of the lines that were written, and the
+//! invariants that every history is held against.
+//!
+//! A line must be spoken for once by every rule that it is an event of. It *may*
+//! be missing where the world took it before the agent could have it:
+//!
+//! - its bytes were destroyed before the agent had read them, or after the agent
+//!   had read them and died before they were on disk;
+//! - its file lost its name before it was listed once, so nothing leads to it;
+//! - it stood in a file before a rule that reads from the end was told and ready;
+//! - its rule was taken away before it was read.
+//!
+//! It may be *doubled* only where a file was cut in its middle: what is left of it
+//! proves nothing about where the cut was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::clock::Instant;
+use super::files::LineId;
+use super::told::Said;
+
+/// What a history broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// The name of the promise.
+    pub(crate) promise: &'static str,
+    pub(crate) how: String,
+}
+
+/// A written line.
+#[derive(Debug, Default)]
+pub(crate) struct Line {
+    /// The rules that it is an event of, and what it may count for.
+    pub(crate) marks: Vec<Mark>,
+    /// When its beginning was written.
+    begun: Instant,
+    /// When its end was written.
+    pub(crate) written: Option<Instant>,
+    /// In how many files it stands that the agent could find.
+    pub(crate) n_copies: u64,
+    /// The agent was handed its bytes in this life.
+    handed: bool,
+    /// … and has said on disk that it was.
+    pub(crate) safe: bool,
+}
+
+/// What a line counts for with a rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mark {
+    pub(crate) rule: usize,
+    pub(crate) k: u64,
+    pub(crate) least: u64,
+    pub(crate) most: u64,
+}
+
+/// The model.
+#[derive(Debug, Default)]
+pub(crate) struct Oracle {
+    pub(crate) lines: Vec<Line>,
+    /// Handed over, and not known to be on disk.
+    unsafe_lines: Vec<LineId>,
+    delivered: BTreeMap<Counted, u64>,
+    /// Bodies by request id.
+    bodies: BTreeMap<String, String>,
+    spaces: BTreeMap<String, Pacing>,
+    /// The newest message of each instance that was requested.
+    newest: BTreeMap<Counted, u64>,
+    spoken: BTreeMap<Counted, Spoken>,
+    /// When windows were changed last by somebody.
+    windows_since: Instant,
+    answered: BTreeSet<String>,
+    troubles: BTreeSet<String>,
+    pub(crate) failure: Option<Failure>,
+}
+
+/// What is counted together: a space, a rule, a value.
+pub(crate) type Counted = (String, String, String);
+
+/// The requests of a real space.
+#[derive(Debug, Default)]
+struct Pacing {
+    in_flight: Option<String>,
+    answered: Option<Instant>,
+    started: Vec<Instant>,
+}
+
+/// What an instance has said, for its quiet.
+#[derive(Debug, Clone, Copy)]
+struct Spoken {
+    /// When the sample line of a first word was written.
+    since: Instant,
+    /// Messages after it.
+    n_more: u32,
+}
+
+impl Oracle {
+    /// Remembers the first promise that was broken.
+    pub(crate) fn fail(&mut self, promise: &'static str, how: impl Into<String>) {
+        let how = how.into();
+        self.failure.get_or_insert(Failure { promise, how });
+    }
+
+    /// A line begins to be written.
+    pub(crate) fn begins(&mut self, marks: Vec<Mark>, now: Instant) -> LineId {
+        self.lines.push(Line {
+            marks,
+            begun: now,
+            ..Line::default()
+        });
+        LineId(self.lines.len() - 1)
+    }
+
+    /// A line is whole.
+    pub(crate) fn ends(&mut self, line: LineId, now: Instant) {
+        let line = &mut self.lines[line.0];
+        line.written = Some(now);
+        line.n_copies = 1;
+    }
+
+    /// A line was copied into another file that the agent can find.
+    pub(crate) fn copied(&mut self, line: LineId) {
+        self.lines[line.0].n_copies += 1;
+    }
+
+    /// A part of a line is left, as a line.
+    pub(crate) fn cut(&mut self, id: LineId) {
+        let line = &mut self.lines[id.0];
+        line.n_copies = line.n_copies.max(1);
+        self.excuse(id);
+        self.double(id);
+    }
+
+    /// One copy of a line is out of the agent's reach for ever.
+    pub(crate) fn lost(&mut self, id: LineId) {
+        let line = &mut self.lines[id.0];
+        line.n_copies = line.n_copies.saturating_sub(1);
+        self.excuse_if_lost(id);
+    }
+
+    /// A line may be missing.
+    pub(crate) fn excuse(&mut self, line: LineId) {
+        for mark in &mut self.lines[line.0].marks {
+            mark.least = 0;
+        }
+    }
+
+    /// A line that stands somewhere still may be spoken for once more.
+    pub(crate) fn double(&mut self, line: LineId) {
+        if self.lines[line.0].n_copies == 0 {
+            return;
+        }
+        for mark in &mut self.lines[line.0].marks {
+            mark.most += 1;
+        }
+    }
+
+    /// A rule begins or ends: what was not read by now may or may not count for it.
+    pub(crate) fn excuse_rule(&mut self, rule: usize) {
+        for line in &mut self.lines {
+            if line.handed || line.safe {
+                continue;
+            }
+            for mark in line.marks.iter_mut().filter(|mark| mark.rule == rule) {
+                mark.least = 0;
+            }
+        }
+    }
+
+    /// The agent was handed the bytes of a line.
+    pub(crate) fn handed(&mut self, id: LineId) {
+        let line = &mut self.lines[id.0];
+        if !line.handed {
+            line.handed = true;
+            self.unsafe_lines.push(id);
+        }
+    }
+
+    pub(crate) fn is_handed(&self, id: LineId) -> bool {
+        let line = &self.lines[id.0];
+        line.handed || line.safe
+    }
+
+    /// Whether a line must be spoken for, was not read, and stands nowhere else.
+    pub(crate) fn is_last_chance(&self, id: LineId) -> bool {
+        let line = &self.lines[id.0];
+        let must = line.marks.iter().any(|mark| mark.least > 0);
+        must && line.n_copies <= 1 && !self.is_handed(id)
+    }
+
+    /// What a commit that is made now makes safe.
+    pub(crate) fn take_handed(&self) -> Vec<LineId> {
+        self.unsafe_lines.clone()
+    }
+
+    /// A commit is durable.
+    pub(crate) fn saved(&mut self, lines: &[LineId]) {
+        for id in lines {
+            self.lines[id.0].safe = true;
+        }
+        let lines_of = &self.lines;
+        self.unsafe_lines.retain(|id| !lines_of[id.0].safe);
+    }
+
+    /// The agent died.
+    pub(crate) fn died(&mut self) {
+        for id in std::mem::take(&mut self.unsafe_lines) {
+            self.lines[id.0].handed = false;
+            self.excuse_if_lost(id);
+        }
+        for pacing in self.spaces.values_mut() {
+            pacing.in_flight = None;
+        }
+        self.troubles.clear();
+    }
+
+    /// A request starts. `previous` tells whether it must keep its distance from
+    /// the last answer as well as from the last start.
+    pub(crate) fn starts(&mut self, now: Instant, start: &Start<'_>) {
+        let pacing = self.spaces.entry(start.real_space.to_owned()).or_default();
+        let mut broken = Vec::new();
+        if let Some(other) = pacing.in_flight.replace(start.request_id.to_owned()) {
+            broken.push(format!("{other} is still in flight"));
+        }
+        let before = [pacing.answered, pacing.started.last().copied()];
+        if let Some(before) = before.into_iter().flatten().max()
+            && now.since(before) < start.pace
+            && start.is_clock_steady
+        {
+            broken.push(format!("only {:?} after the last one", now.since(before)));
+        }
+        pacing.started.push(now);
+        let a_minute_ago = |at: &Instant| now.since(*at) < Duration::from_secs(60);
+        let n_recent = pacing
+            .started
+            .iter()
+            .rev()
+            .take_while(|at| a_minute_ago(at))
+            .count();
+        if n_recent > 60 {
+            broken.push(format!("{n_recent} in a minute"));
+        }
+        let body = (self.bodies)
+            .entry(start.request_id.to_owned())
+            .or_insert(start.body.into());
+        if body != start.body {
+            let how = format!(
+                "{} has two bodies: {body} and {}",
+                start.request_id, start.body
+            );
+            self.fail("said once", how);
+        }
+        if self.answered.contains(start.request_id) {
+            self.fail(
+                "said once",
+                format!("{} again after its answer", start.request_id),
+            );
+        }
+        for how in broken {
+            self.fail("paced", format!("request {}: {how}", start.request_id));
+        }
+    }
+
+    /// A request of an instance starts: nothing older may follow. Returns whether
+    /// it is the first one for its message.
+    pub(crate) fn in_order(&mut self, counted: &Counted, message: u64) -> bool {
+        let before = self.newest.insert(counted.clone(), message);
+        if before.is_some_and(|before| message < before) {
+            self.fail(
+                "in order",
+                format!("{counted:?}: message {message} after a later one"),
+            );
+        }
+        before.is_none_or(|before| message > before)
+    }
+
+    /// An instance speaks. The next word must come a window after the sample line
+    /// was written at the earliest; the next
+    /// word must be at least `window` later.
+    pub(crate) fn speaks(
+        &mut self,
+        now: Instant,
+        counted: &Counted,
+        said: &Said,
+        window: Option<Duration>,
+    ) {
+        if said.why == "severity" {
+            // Worse news passes through an open window, and the window goes on.
+            return;
+        }
+        if let (Some(spoken), Some(window)) = (self.spoken.get_mut(counted), window) {
+            spoken.n_more += 1;
+            // Each of them ended a window, or came after one.
+            let least = window * spoken.n_more;
+            let (since, n_more) = (now.since(spoken.since), spoken.n_more);
+            if since < least {
+                let how = format!("{counted:?}: {n_more} more words within {since:?}");
+                self.fail("quiet within a window", format!("{how}, window {window:?}"));
+            }
+        }
+        let sample = said.line.and_then(|line| Some(self.lines.get(line)?.begun));
+        if said.why == "first" {
+            self.spoken.remove(counted);
+        }
+        if let Some(since) = sample.filter(|sample| *sample >= self.windows_since)
+            && said.why == "first"
+        {
+            let n_more = 0;
+            self.spoken
+                .insert(counted.clone(), Spoken { since, n_more });
+        }
+    }
+
+    /// Windows are no longer what they were: the wall clock jumped, or rules changed.
+    pub(crate) fn forget_windows(&mut self, now: Instant) {
+        self.spoken.clear();
+        self.windows_since = now;
+    }
+
+    /// The agent hears the answer of a request.
+    pub(crate) fn answered(&mut self, now: Instant, real_space: &str, request_id: &str, ok: bool) {
+        let pacing = self.spaces.entry(real_space.to_owned()).or_default();
+        pacing.in_flight = None;
+        pacing.answered = Some(now);
+        if ok {
+            self.answered.insert(request_id.to_owned());
+        }
+    }
+
+    /// An answer was heard by an agent that died before it was on disk.
+    pub(crate) fn unheard(&mut self, request_id: &str) {
+        self.answered.remove(request_id);
+    }
+
+    /// A message is in the space.
+    pub(crate) fn delivered(&mut self, counted: Counted, count: u64) {
+        *self.delivered.entry(counted).or_default() += count;
+    }
+
+    /// Somebody is told that something is wrong.
+    pub(crate) fn troubled(&mut self, what: String) {
+        if !self.troubles.insert(what.clone()) {
+            self.fail("honest", format!("{what}: said twice"));
+        }
+    }
+
+    /// Somebody is told that it is well again.
+    pub(crate) fn recovered(&mut self, what: &str) {
+        if !self.troubles.remove(what) {
+            self.fail(
+                "honest",
+                format!("{what}: its end is said, but not its beginning"),
+            );
+        }
+    }
+
+    /// What people still believe to be wrong.
+    pub(crate) fn troubles(&self) -> &BTreeSet<String> {
+        &self.troubles
+    }
+
+    /// What must have been delivered for each space, rule and value.
+    pub(crate) fn expected(&self, names: &[(&str, Vec<&str>)]) -> BTreeMap<Counted, (u64, u64)> {
+        let mut expected: BTreeMap<Counted, (u64, u64)> = BTreeMap::new();
+        for mark in self.lines.iter().flat_map(|line| &line.marks) {
+            let Some((rule, spaces)) = names.get(mark.rule) else {
+                continue;
+            };
+            for space in spaces {
+                let counted = (
+                    (*space).to_owned(),
+                    (*rule).to_owned(),
+                    format!("k{}", mark.k),
+                );
+                let sum = expected.entry(counted).or_default();
+                sum.0 += mark.least;
+                sum.1 += mark.most;
+            }
+        }
+        expected
+    }
+
+    /// Whether all that must be delivered is. With `finally`, whether what was
+    /// delivered is what may be, and it fails otherwise.
+    pub(crate) fn weigh(&mut self, names: &[(&str, Vec<&str>)], parked: &[(Counted, u64)]) {
+        let expected = self.expected(names);
+        let mut delivered = self.delivered.clone();
+        for (counted, count) in parked {
+            *delivered.entry(counted.clone()).or_default() += count;
+        }
+        let all: BTreeSet<&Counted> = expected.keys().chain(delivered.keys()).collect();
+        for counted in all {
+            let (least, most) = expected.get(counted).copied().unwrap_or_default();
+            let count = delivered.get(counted).copied().unwrap_or(0);
+            let (space, rule, k) = counted;
+            if count < least {
+                let how =
+                    format!("{rule} {k} in {space}: {count} delivered, at least {least} written");
+                let how = format!("{how} {}", self.account(names, counted));
+                self.fail("nothing lost", how);
+                return;
+            }
+            if count > most {
+                let how =
+                    format!("{rule} {k} in {space}: {count} delivered, at most {most} written");
+                let how = format!("{how} {}", self.account(names, counted));
+                self.fail("nothing invented", how);
+                return;
+            }
+        }
+    }
+
+    /// The lines that count together, those that may be missing in brackets.
+    fn account(&self, names: &[(&str, Vec<&str>)], counted: &Counted) -> String {
+        let mut account = String::new();
+        for (idx, line) in self.lines.iter().enumerate() {
+            for mark in &line.marks {
+                let is_rule = names
+                    .get(mark.rule)
+                    .is_some_and(|(rule, _)| *rule == counted.1);
+                if is_rule && format!("k{}", mark.k) == counted.2 && mark.most > 0 {
+                    account += &match (mark.least, mark.most) {
+                        (1, 1) => format!(" {idx}"),
+                        (0, 1) => format!(" ({idx})"),
+                        (least, most) => format!(" {idx}×{least}–{most}"),
+                    };
+                }
+            }
+        }
+        format!("[{account} ]")
+    }
+
+    fn excuse_if_lost(&mut self, id: LineId) {
+        let line = &self.lines[id.0];
+        if line.n_copies == 0 && !line.handed && !line.safe {
+            self.excuse(id);
+        }
+    }
+}
+
+/// A request that starts.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) real_space: &'a str,
+    pub(crate) request_id: &'a str,
+    pub(crate) body: &'a str,
+    pub(crate) pace: Duration,
+    /// Whether the wall clock was left alone since the last request.
+    pub(crate) is_clock_steady: bool,
+}

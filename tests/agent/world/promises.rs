@@ -1,0 +1,155 @@
+//! What every request and every report is held against.
+
+use std::time::Duration;
+
+use logcrier::engine::Report;
+use logcrier::engine::commit::MessageState;
+use logcrier::engine::ids::MessageId;
+use logcrier::engine::outbox::{Outcome, Post};
+use logcrier::engine::schedule::Notice;
+
+use super::agent::Job;
+use super::oracle::Start;
+use super::{ACTIONS_PER_MINUTE_MAX, STOPPING_MAX, STREAMS_MAX, World, told};
+
+impl World {
+    /// A request leaves: everything that must be true of it.
+    pub(super) fn post(&mut self, life: u64, post: Post) {
+        let now = self.clock.now();
+        let real_space = self.real_space(&post.space);
+        match self
+            .disk
+            .image
+            .messages
+            .get(&post.message)
+            .map(|message| &message.state)
+        {
+            Some(MessageState::Frozen { body, plain, .. }) => {
+                let is_whole = *body == post.body;
+                let is_plain = plain.as_ref().is_some_and(|plain| plain.body == post.body);
+                if !is_whole && !is_plain {
+                    self.oracle
+                        .fail("durable before said", "another body is on disk");
+                }
+            }
+            state => {
+                let how = format!("message {:?} is {state:?} on disk", post.message);
+                self.oracle.fail("durable before said", how);
+            }
+        }
+        let start = Start {
+            real_space: &real_space.0,
+            request_id: &post.request_id,
+            body: &post.body,
+            pace: self.habits.pace,
+            is_clock_steady: self.is_clock_steady(),
+        };
+        self.oracle.starts(now, &start);
+        self.requested = now;
+        self.look_at_order(&post);
+        let delay = self
+            .chance
+            .duration(Duration::from_millis(1), Duration::from_millis(200));
+        self.enqueue(delay, life, Job::Arrive(post));
+    }
+
+    /// Order and quiet, for a request of which nothing was sent before.
+    pub(super) fn look_at_order(&mut self, post: &Post) {
+        let Some(said) = told::read_back(&post.body) else {
+            return;
+        };
+        let MessageId(message) = post.message;
+        let counted = (
+            post.space.as_str().to_owned(),
+            said.rule.clone(),
+            said.k.clone(),
+        );
+        let is_first = self.oracle.in_order(&counted, message);
+        let told = self.told.iter().find(|told| told.key == said.rule);
+        if is_first && said.why != "plain" {
+            let window = told.and_then(|told| told::shortest(told.debounce));
+            let window = window.filter(|_| self.is_clock_steady());
+            self.oracle
+                .speaks(self.clock.now(), &counted, &said, window);
+        }
+    }
+
+    /// Whether nobody has set the wall clock for so long that it can matter.
+    pub(super) fn is_clock_steady(&self) -> bool {
+        let jumped = self.clock.jumped();
+        jumped.is_none_or(|at| self.clock.now().since(at) > Duration::from_secs(4 * 3600))
+    }
+
+    pub(super) fn hear(&mut self, report: Report) {
+        match report {
+            Report::File(Notice::Unreadable { path, .. }) => {
+                self.oracle.troubled(format!("file {}", path.display()));
+            }
+            Report::File(Notice::Readable { path }) => {
+                self.oracle.recovered(&format!("file {}", path.display()));
+            }
+            Report::File(Notice::Lost { path, .. }) => {
+                let what = format!("file {}", path.display());
+                if self.oracle.troubles().contains(&what) {
+                    self.oracle.recovered(&what);
+                }
+            }
+            Report::File(_) | Report::SpaceMissing { .. } => {}
+            Report::Delivery(Outcome::Troubled { space, .. }) => {
+                let space = self.real_space(&space);
+                self.oracle.troubled(format!("space {}", space.0));
+            }
+            Report::Delivery(Outcome::Refused { space, .. }) => {
+                let space = self.real_space(&space);
+                self.oracle.troubled(format!("refusing space {}", space.0));
+            }
+            Report::Delivery(Outcome::Recovered { space }) => {
+                let space = self.real_space(&space);
+                let names = ["space", "refusing space"].map(|kind| format!("{kind} {}", space.0));
+                let said: Vec<_> = (names.iter())
+                    .filter(|name| self.oracle.troubles().contains(*name))
+                    .cloned()
+                    .collect();
+                if said.is_empty() {
+                    self.oracle.recovered(&names[0]);
+                }
+                for name in said {
+                    self.oracle.recovered(&name);
+                }
+            }
+            Report::Delivery(Outcome::Delivered { .. } | Outcome::Parked { .. }) => {}
+            Report::TemplateFailed { rule, why } => {
+                self.oracle.fail("worded", format!("{rule}: {why}"));
+            }
+            Report::StateFailed { .. } => self.oracle.troubled("state".into()),
+            Report::StateRecovered => self.oracle.recovered("state"),
+            Report::OutboxFull => self.oracle.troubled("outbox".into()),
+            Report::OutboxDrained => self.oracle.recovered("outbox"),
+        }
+    }
+
+    /// What must be true at every time.
+    pub(super) fn look_after_it(&mut self) {
+        let minute = self.clock.now().0 / 60_000_000_000;
+        if self.n_minute_actions.0 != minute {
+            self.n_minute_actions = (minute, 0);
+        }
+        if self.n_minute_actions.1 > ACTIONS_PER_MINUTE_MAX {
+            self.oracle
+                .fail("bounded", "spins: too many actions in a minute");
+        }
+        let Some(agent) = &self.agent else {
+            return;
+        };
+        let n_streams = agent.engine.schedule().streams().count();
+        if n_streams > STREAMS_MAX || agent.n_open_files() > STREAMS_MAX {
+            self.oracle.fail("bounded", format!("{n_streams} streams"));
+        }
+        if let Some(asked) = agent.stop_asked
+            && self.clock.now().since(asked) > STOPPING_MAX
+        {
+            self.oracle
+                .fail("stops", format!("not {STOPPING_MAX:?} after it was asked"));
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Histories that are written down: one line for each thing that happens.
+//!
+//! ```text
+//! 00:05 write alpha:k1        a line that is an event of the rule `alpha`
+//! 00:05 write alpha:k1 x3     three of them
+//! ```
+
+use std::path::Path;
+use std::time::Duration;
+
+use logcrier::engine::Input;
+use logcrier::engine::schedule::Noticing;
+use logcrier::rules::{PacerKey, Severity};
+
+use super::World;
+use super::chat::Weather;
+use super::clock::Instant;
+use super::disk::Mood;
+use super::files::Trouble;
+use super::told::{RULES, Told};
+use super::writers::{Draft, Style};
+
+/// Lives through `script` with one rule, `alpha`, and compares what was read.
+pub(crate) fn check(told: Told, script: &str, expected: &str) {
+    check_all(vec![told], script, expected);
+}
+
+pub(crate) fn check_all(told: Vec<Told>, script: &str, expected: &str) {
+    let mut world = World::new(7, told.clone(), Noticing::Hinted);
+    world.story = Some(Vec::new());
+    world.habits.loads_every_commit = true;
+    let mut end = Duration::ZERO;
+    for line in script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        let (at, what) = line.split_once(' ').expect("a time and what happens");
+        let at = time(at);
+        world.advance(at.saturating_sub(world.clock.now().since(Instant::default())));
+        perform(&mut world, &told, what.trim());
+        end = at;
+    }
+    world.advance(Duration::from_secs(8 * 3600).saturating_sub(end));
+    let said: Vec<String> = (world.messages.iter())
+        .map(|(at, said, space)| {
+            let secs = at.0 / 1_000_000_000;
+            let space = if space == "ops" { "" } else { " in dev" };
+            let at = match secs / 3600 {
+                0 => format!("{:02}:{:02}", secs / 60, secs % 60),
+                hours => format!("{hours}:{:02}:{:02}", secs % 3600 / 60, secs % 60),
+            };
+            let said = format!("{} {} {} {}", said.rule, said.k, said.why, said.count);
+            format!("{at} {said}{space}")
+        })
+        .collect();
+    let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+    let expected: Vec<&str> = expected
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .collect();
+    let story = || world.story.clone().unwrap_or_default().join("\n");
+    assert_eq!(said, expected, "{}", story());
+    let parked = world.parked();
+    let names = world.names(&told);
+    world.oracle.weigh(&names, &parked);
+    assert_eq!(world.oracle.failure, None, "{}", story());
+}
+
+/// `05:00` or `1:05:00`.
+fn time(text: &str) -> Duration {
+    let parts = text
+        .split(':')
+        .map(|part| part.parse::<u64>().expect("a number"));
+    Duration::from_secs(parts.fold(0, |sum, part| sum * 60 + part))
+}
+
+/// Carries out one line of a script.
+fn perform(world: &mut World, told: &[Told], what: &str) {
+    let words: Vec<&str> = what.split(' ').collect();
+    let forever = Instant(u64::MAX);
+    let ops = PacerKey("ops".into());
+    match words[..] {
+        ["log", name] => drop(world.new_log(name, Style::Numbered)),
+        ["link", name] => drop(world.new_log(name, Style::Linked)),
+        ["start"] => world.start(),
+        ["kill"] => world.kill(),
+        ["stop"] => {
+            let now = world.clock.now();
+            if let Some(agent) = &mut world.agent {
+                agent.stop_asked = Some(now);
+            }
+            world.tell(Input::Stop);
+        }
+        ["kill-before-action", n] => {
+            let agent = world.agent.as_mut().expect("it runs");
+            agent.n_actions_left = Some(n.parse().expect("a number"));
+        }
+        ["old", mark] => {
+            let line = write(world, mark, 40, 100);
+            for mark in &mut world.oracle.lines[line].marks {
+                (mark.least, mark.most) = (0, 0);
+            }
+        }
+        ["write", mark] => drop(write(world, mark, 40, 100)),
+        ["long", mark, n] => drop(write(world, mark, n.parse().expect("a number"), 100)),
+        ["write", mark, times] => {
+            for _ in 0..times.trim_start_matches('x').parse().expect("a number") {
+                write(world, mark, 40, 100);
+            }
+        }
+        ["tear", mark] => drop(write(world, mark, 40, 60)),
+        ["finish"] => world.finish(0),
+        ["rotate"] => world.rotate(0),
+        ["reopen"] => world.reopen(0),
+        ["truncate"] => world.truncate(0, 0),
+        ["copytruncate"] => world.copy_and_truncate(0),
+        ["recreate"] => world.recreate(0),
+        ["save"] => world.save(0),
+        ["hardlink", name] => {
+            let path = Path::new("/logs").join(name);
+            let node = world.files.resolve(&world.logs[0].path.clone());
+            let (node, _) = node.expect("the log is there");
+            world.files.hard_link(node, &path);
+        }
+        ["space", "fair"] => world.chat.set(&ops, Weather::Fair, forever),
+        ["space", "crowded"] => world.chat.set(&ops, Weather::Crowded, forever),
+        ["space", "unreachable"] => world.chat.set(&ops, Weather::Unreachable, forever),
+        ["space", "mute"] => world.chat.set(&ops, Weather::Mute, forever),
+        ["space", "gone"] => world.chat.set(&ops, Weather::Gone, forever),
+        ["disk", "full"] => world.disk.set(Mood::Full, forever),
+        ["disk", "fine"] => world.disk.set(Mood::Fine, forever),
+        ["file", "forbidden"] => set_trouble(world, Some(Trouble::Forbidden)),
+        ["file", "readable"] => set_trouble(world, None),
+        ["hints", "lost"] => world.habits.hints = [0, 0, 0, 1, 0],
+        ["clock", "back"] => world.clock.jump(-86_400_000_000),
+        ["rules", keys] => {
+            let keys: Vec<&str> = keys.split(',').collect();
+            let mut told = told.to_vec();
+            told.retain(|told| keys.contains(&told.key));
+            world.reload(told);
+        }
+        ["worse"] => {
+            let mut told = told.to_vec();
+            told[0].severity = Severity::Critical;
+            world.reload(told);
+        }
+        _ => panic!("what is {what:?}?"),
+    }
+}
+
+fn write(world: &mut World, mark: &str, filler: usize, percent_now: u64) -> usize {
+    let (rule, k) = mark.split_once(":k").expect("a rule and a value");
+    let rule = RULES
+        .iter()
+        .position(|known| *known == rule)
+        .expect("a rule");
+    let log = world.logs.len() - 1;
+    let draft = Draft {
+        marks: vec![(rule, k.parse().expect("a number"))],
+        filler,
+        spice: "",
+        percent_now,
+    };
+    world.write(log, &draft).0
+}
+
+fn set_trouble(world: &mut World, trouble: Option<Trouble>) {
+    let path = world.logs[0].path.clone();
+    let (node, _) = world.files.resolve(&path).expect("the log is there");
+    world.files.node_mut(node).trouble = trouble;
+}
