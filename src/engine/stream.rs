@@ -75,12 +75,20 @@ pub struct Stream {
     pub unfinished: Option<Unfinished>,
     /// The file that stood at its path before: it may have been copied from there.
     pub heir_of: Option<StreamId>,
-    /// The marks of that file that the look under way is about.
+    /// The file whose marks the look under way is about, if it is that one or one
+    /// that it was an heir of itself.
+    pub asked_of: Option<StreamId>,
+    /// Those marks.
     pub asked: Vec<Mark>,
+    /// Whether neither a name nor an open descriptor leads to it: only what it was
+    /// read up to is needed still.
+    pub is_memory: bool,
     /// The name under which it was reported that it cannot be read, until it can.
     pub trouble: Option<PathBuf>,
     /// When it was found deleted and read to its end.
     pub deleted: Option<Moment>,
+    /// Whether it is let go when a look finds nothing new.
+    pub leaving: bool,
     /// Whether a look has shown that it is what was found where it went to.
     pub confirmed: bool,
     /// Whether nobody could tell where it went: to be asked again.
@@ -157,9 +165,12 @@ impl Stream {
             again: false,
             unfinished: None,
             heir_of: None,
+            asked_of: None,
             asked: Vec::new(),
+            is_memory: false,
             trouble: None,
             deleted: None,
+            leaving: false,
             confirmed: false,
             seek_failed: false,
             changed_after: 0,
@@ -266,14 +277,12 @@ impl Stream {
         }
     }
 
-    /// Forgets which old lines rules do not care for when the file has become shorter
-    /// than those were: what stands there now is new. Returns whether it has.
-    pub fn forgives(&mut self, facts: &Facts) -> bool {
-        let is_shorter = self.joined.values().any(|&upto| upto > facts.size);
-        if is_shorter {
-            self.joined.clear();
-        }
-        is_shorter
+    /// Tells whether the file is shorter than it was. Then it forgets which old lines
+    /// rules do not care for behind its end: what comes there now is new.
+    pub fn shrinks(&mut self, facts: &Facts) -> bool {
+        let n_old = self.joined.len();
+        self.joined.retain(|_, upto| *upto <= facts.size);
+        facts.size < self.size || self.joined.len() < n_old
     }
 
     /// Whether nothing of it was read yet.

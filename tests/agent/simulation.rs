@@ -1,9 +1,10 @@
 //! Seeds through the simulated world.
 //!
-//! `SEEDS=100000` lives through as many histories. `SEED=… SIZE=…` lives through
-//! one again and tells its story. A failure prints both. `SURVEY=1` does not stop at
-//! the first failure but tells how often each promise broke; `SHRINK=0` looks for no
-//! shorter history.
+//! Every run lives through the same histories. `FRESH=1000` adds as many that nobody
+//! has lived through before, `SEEDS=100000` lives through as many in a row.
+//! `SEED=… SIZE=…` lives through one again and tells its story; a failure prints
+//! both. `SURVEY=1` does not stop at the first failure but tells how often each
+//! promise broke; `SHRINK=0` looks for no shorter history.
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,9 +15,8 @@ use crate::world::history::{Ending, live};
 use crate::world::oracle::Failure;
 use crate::world::shrink::shrink;
 
-/// Histories of every test run: some always the same, some new each time.
-const SEEDS_FIXED: u64 = 1_000;
-const SEEDS_FRESH: u64 = 1_000;
+/// Histories of every test run, always the same.
+const SEEDS_FIXED: u64 = 2_000;
 
 /// Choices in a history, at most.
 const SIZE: u64 = 400;
@@ -34,7 +34,7 @@ fn histories() {
     }
     let (first, n_seeds) = match setting("SEEDS") {
         Some(n_seeds) => (setting("FROM").unwrap_or(0), n_seeds),
-        None => (0, SEEDS_FIXED + SEEDS_FRESH),
+        None => (0, SEEDS_FIXED + setting("FRESH").unwrap_or(0)),
     };
     let fresh = match setting("SEEDS") {
         Some(_) => 0,

@@ -279,6 +279,7 @@ impl Schedule {
                         place: stream.place(),
                         offset: stream.offset,
                         mark: stream.identity.mark_at(stream.offset),
+                        head: stream.identity.head.last().copied(),
                         skipping: stream.skipping,
                         ending: stream.ending(now),
                         matcher: stream.matcher.clone(),
@@ -319,10 +320,15 @@ impl Schedule {
             return;
         };
         let is_stranger = stream.identity.has_other_birth_than(&facts);
-        let is_emptied = !is_stranger && stream.forgives(&facts);
-        let verdict = match is_emptied && stream.identity.marks.is_empty() {
-            true => Verdict::Rewritten,
-            false => identity::judge(&stream.identity, stream.offset, &facts, &look.hashes),
+        let is_shorter = !is_stranger && stream.shrinks(&facts);
+        let verdict = identity::judge(&stream.identity, stream.offset, &facts, &look.hashes);
+        let verdict = match verdict {
+            Verdict::GoOn if is_shorter && stream.identity.marks.is_empty() => Verdict::Rewritten,
+            // The line that was taken unfinished is gone, and another will stand there.
+            Verdict::GoOn if is_shorter && stream.taken.is_some() => Verdict::CutInPlace {
+                resume: stream.offset,
+            },
+            verdict => verdict,
         };
         match verdict {
             Verdict::GoOn if !stream.confirmed => {
@@ -507,6 +513,10 @@ impl Schedule {
         if heirship == Heirship::Own {
             stream.heir_of = None;
         }
+        stream.asked_of = match heirship {
+            Heirship::Of(old) => Some(old),
+            Heirship::Own | Heirship::Unsettled => None,
+        };
         stream.asked = inherited.clone().unwrap_or_default();
         let marks = inherited.unwrap_or_else(|| stream.identity.probes());
         let mut stretches: Vec<(u64, u64)> =
@@ -583,6 +593,9 @@ impl Schedule {
         if stream.again {
             return self.wake(id);
         }
+        if stream.leaving {
+            return self.forget(id);
+        }
         if matches!(stream.naming, Naming::Rotated | Naming::Nameless) && !waits {
             let name = stream.name.clone();
             self.rotated.entry(name.clone()).or_default().insert(id);
@@ -591,18 +604,18 @@ impl Schedule {
     }
 
     /// Of the files that had a name, only so many are kept open. The oldest goes,
-    /// by its number and not by when it came to rest.
+    /// by its number and not by when it came to rest; and not without a last look,
+    /// for nobody may have hinted at its last lines.
     fn let_oldest_go(&mut self, name: &Path) {
         let Some(kept) = self.rotated.get(name) else {
             return;
         };
-        let Some(oldest) = kept.first().filter(|_| kept.len() > ROTATED_KEPT) else {
-            return;
-        };
-        // One that was written to again is read first.
-        let rests = |stream: &Stream| stream.phase == Phase::Resting && stream.is_read();
-        if self.streams.get(oldest).is_none_or(rests) {
-            self.forget(*oldest);
+        let oldest = kept.first().filter(|_| kept.len() > ROTATED_KEPT).copied();
+        if let Some(oldest) = oldest
+            && let Some(stream) = self.streams.get_mut(&oldest)
+        {
+            stream.leaving = true;
+            self.wake(oldest);
         }
     }
 }

@@ -171,7 +171,10 @@ impl Schedule {
                 stream.confirmed = false;
                 let old = std::mem::replace(&mut stream.path, path.clone());
                 self.unname(&old, id);
-                self.by_path.entry(path).or_insert(id);
+                let holder = self.by_path.get(&path).and_then(|id| self.streams.get(id));
+                if holder.is_none_or(|holder| holder.naming != Naming::Here) {
+                    self.by_path.insert(path, id);
+                }
             }
             Ok(None) => stream.naming = Naming::Nameless,
             // The directory cannot be listed: ask again with the next listing.
@@ -198,10 +201,20 @@ impl Schedule {
 
     /// Whether a file may be the continuation of the one that had its name before.
     pub(super) fn heirship(&self, id: StreamId) -> Heirship {
-        let heir_of = self.streams.get(&id).and_then(|stream| stream.heir_of);
-        let Some(old) = heir_of.and_then(|heir_of| self.streams.get(&heir_of)) else {
+        let heir_of = |id: &StreamId| self.streams.get(id).and_then(|stream| stream.heir_of);
+        let Some(mut old) = heir_of(&id).and_then(|old| self.streams.get(&old)) else {
             return Heirship::Own;
         };
+        // What came in between and is gone, with nothing read of it, was itself only
+        // what another left.
+        while old.is_fresh()
+            && let Some(older) = old.heir_of.and_then(|older| self.streams.get(&older))
+        {
+            if !old.is_memory {
+                return Heirship::Unsettled;
+            }
+            old = older;
+        }
         match old.naming {
             Naming::Sought => Heirship::Unsettled,
             // Its number may have gone to another file meanwhile.
@@ -217,15 +230,17 @@ impl Schedule {
         let Some(stream) = self.streams.get_mut(&id) else {
             return false;
         };
-        let (heir_of, asked) = (stream.heir_of.take(), std::mem::take(&mut stream.asked));
-        let Some(old) = heir_of.and_then(|heir_of| self.streams.get(&heir_of)) else {
+        let Some(heir_of) = stream.heir_of.take() else {
+            return false;
+        };
+        let asked = std::mem::take(&mut stream.asked);
+        let Some(old) = stream.asked_of.and_then(|old| self.streams.get(&old)) else {
             return false;
         };
         if old.identity.probes() != asked {
             // The other was read on meanwhile: the evidence is of yesterday.
-            let old = old.id;
             if let Some(stream) = self.streams.get_mut(&id) {
-                stream.heir_of = Some(old);
+                stream.heir_of = Some(heir_of);
             }
             self.wake(id);
             return true;
@@ -239,7 +254,7 @@ impl Schedule {
                 match is_busy {
                     // A read of the other is under way: its outcome is part of
                     // what is inherited.
-                    true => stream.heir_of = Some(old_id),
+                    true => stream.heir_of = Some(heir_of),
                     false => stream.succeed(inherited),
                 }
             }
@@ -250,6 +265,9 @@ impl Schedule {
         }
         self.wake(id);
         self.wake(old_id);
+        self.wake(heir_of);
+        // Those who wait for this one can go on.
+        self.wake_heirs(id);
         true
     }
 
@@ -261,13 +279,6 @@ impl Schedule {
         };
         let lost = || self.streams.values().filter(lost).map(|stream| stream.id);
         self.by_path.get(path).copied().or_else(|| lost().max())
-    }
-
-    /// Whose content a file may have that takes the place of this one: of which
-    /// nothing was read yet is itself only what another left.
-    fn ancestor(&self, before: StreamId) -> StreamId {
-        let stream = self.streams.get(&before).filter(|stream| stream.is_fresh());
-        stream.and_then(|stream| stream.heir_of).unwrap_or(before)
     }
 
     /// Whether a file waits to be told whether it is the continuation of this one.
@@ -434,7 +445,10 @@ impl Schedule {
                 let is_told = n_lost == 0 || stream.trouble.is_some();
                 if self.may_be_continued(id) {
                     // What it was read up to is needed still.
-                    return;
+                    self.streams
+                        .entry(id)
+                        .and_modify(|stream| stream.is_memory = true);
+                    return self.wake_heirs(id);
                 }
                 if !is_told {
                     self.notices.push(Notice::Lost { path, n_lost });
@@ -635,7 +649,7 @@ impl Schedule {
         let id = self.next_stream_id();
         let mut stream = Stream::new(id, entry.path.clone(), &entry.facts, matcher);
         stream.real = entry.real.clone();
-        stream.heir_of = before.map(|before| self.ancestor(before));
+        stream.heir_of = before;
         self.place_at_start(&mut stream, &rules, entry);
         stream.rules = rules;
         self.notices.push(Notice::Follows {

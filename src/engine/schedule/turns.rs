@@ -95,6 +95,9 @@ pub struct Read {
     pub offset: u64,
     /// What must stand before it, or nothing is read.
     pub mark: Option<Mark>,
+    /// What the file must begin with, or nothing is read: lines of one kind often end
+    /// alike, so what stands before the region may be the same in another content.
+    pub head: Option<Mark>,
     /// Whether it begins inside a line whose head was taken.
     pub skipping: bool,
     /// What to do with an unfinished line.

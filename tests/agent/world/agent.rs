@@ -73,7 +73,8 @@ pub(crate) enum Job {
 pub(crate) struct Found {
     pub(crate) lines: Vec<LineId>,
     pub(crate) node: Option<NodeId>,
-    pub(crate) n_reloads: u64,
+    /// The rules that it was searched for: how often they had been changed.
+    pub(crate) epoch: u64,
     pub(crate) stream: StreamId,
 }
 
@@ -196,7 +197,7 @@ impl Agent {
                 let found = Found {
                     node: input_node(&input, self.open.get(&read.stream)),
                     lines,
-                    n_reloads: self.n_reloads,
+                    epoch: read.epoch,
                     stream: read.stream,
                 };
                 Job::TellRead(input, found)
@@ -303,7 +304,7 @@ impl Agent {
         }
         let bytes = node.bytes.as_slice();
         let offset = usize::try_from(read.offset).expect("files are small");
-        let holds = read.mark.is_none_or(|mark| {
+        let holds = read.mark.iter().chain(&read.head).all(|mark| {
             let stretch = mark.start as usize..mark.end as usize;
             bytes.get(stretch).map(fingerprint) == Some(mark.hash)
         });

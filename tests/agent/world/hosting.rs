@@ -7,6 +7,7 @@ use logcrier::engine::{Action, Engine, Input};
 use logcrier::rules::{PacerKey, SpaceName};
 
 use super::agent::{self, Job, Pledge};
+use super::files::LineId;
 use super::{World, story, told};
 
 impl World {
@@ -35,7 +36,12 @@ impl World {
             }
             Job::TellRead(input, found) => {
                 let is_known = agent.engine.schedule().stream(found.stream).is_some();
-                if is_known && found.n_reloads == agent.n_reloads {
+                if is_known && found.epoch == agent.n_reloads {
+                    let again = |line: &&LineId| self.oracle.is_handed(**line);
+                    let again: Vec<usize> = found.lines.iter().filter(again).map(|l| l.0).collect();
+                    if !again.is_empty() {
+                        self.note(format_args!("lines are read again: {again:?}"));
+                    }
                     for line in found.lines {
                         self.oracle.handed(line);
                     }

@@ -71,6 +71,8 @@ pub(crate) struct Oracle {
     windows_since: Instant,
     answered: BTreeSet<String>,
     troubles: BTreeSet<String>,
+    /// Messages that were given up.
+    pub(crate) parked: BTreeSet<u64>,
     pub(crate) failure: Option<Failure>,
 }
 
@@ -264,6 +266,10 @@ impl Oracle {
     /// A request of an instance starts: nothing older may follow. Returns whether
     /// it is the first one for its message.
     pub(crate) fn in_order(&mut self, counted: &Counted, message: u64) -> bool {
+        if self.parked.contains(&message) {
+            // It was given up, and is taken up again because the space was at fault.
+            return false;
+        }
         let before = self.newest.insert(counted.clone(), message);
         if before.is_some_and(|before| message < before) {
             self.fail(

@@ -117,7 +117,10 @@ impl World {
                     self.oracle.recovered(&name);
                 }
             }
-            Report::Delivery(Outcome::Delivered { .. } | Outcome::Parked { .. }) => {}
+            Report::Delivery(Outcome::Parked { message, .. }) => {
+                self.oracle.parked.insert(message.0);
+            }
+            Report::Delivery(Outcome::Delivered { .. }) => {}
             Report::TemplateFailed { rule, why } => {
                 self.oracle.fail("worded", format!("{rule}: {why}"));
             }
