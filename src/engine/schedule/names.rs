@@ -93,10 +93,13 @@ impl Schedule {
             self.lose_name(id);
         }
         self.look_for_lost(&scope, ordered.number, &listing.faults);
+        // One that was ordered for other rules does not know all patterns.
+        let is_current = ordered.epoch == self.epoch;
+        if is_current {
+            self.know_globs(&scope, &listing.faults);
+        }
         if scope == Scope::All {
-            // One that was ordered for other rules does not know all patterns.
-            if ordered.epoch == self.epoch {
-                self.know_globs(&listing.faults);
+            if is_current {
                 self.settle();
             }
             let rotated: Vec<StreamId> = self
@@ -688,8 +691,11 @@ impl Schedule {
             .collect();
     }
 
-    fn know_globs(&mut self, faults: &[(PathBuf, String)]) {
-        for glob in self.rules.rules.iter().flat_map(|rule| &rule.files.include) {
+    /// Remembers the patterns that were listed as a whole: what they name from now
+    /// on was born since.
+    fn know_globs(&mut self, scope: &Scope, faults: &[(PathBuf, String)]) {
+        let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
+        for glob in globs.filter(|glob| in_scope(scope, glob.root())) {
             let hidden = faults
                 .iter()
                 .any(|(path, _)| glob.may_match_below(path) || glob.matches(path));
