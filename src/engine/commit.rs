@@ -86,6 +86,8 @@ pub struct StreamRecord {
     pub name: PathBuf,
     /// Whether another file stands at its path now.
     pub rotated: bool,
+    /// The file whose content it may have, while that is not settled.
+    pub heir_of: Option<StreamId>,
     /// How to know it again.
     pub identity: Identity,
     /// Everything before this byte has had all its consequences.

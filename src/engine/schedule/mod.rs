@@ -155,7 +155,6 @@ impl Schedule {
             schedule.by_path.insert(stream.path.clone(), id);
             schedule.streams.insert(id, stream);
         }
-        schedule.remember_heirs();
         schedule
     }
 
@@ -510,8 +509,8 @@ impl Schedule {
             }
         };
         let stream = self.streams.get_mut(&id)?;
-        if heirship == Heirship::Own {
-            stream.heir_of = None;
+        if heirship == Heirship::Own && stream.heir_of.take().is_some() {
+            self.dirty.insert(id);
         }
         stream.asked_of = match heirship {
             Heirship::Of(old) => Some(old),

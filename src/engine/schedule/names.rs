@@ -250,6 +250,7 @@ impl Schedule {
         }
         let old_id = old.id;
         let verdict = identity::judge(&old.identity, old.offset, facts, hashes);
+        self.dirty.insert(id);
         if verdict == Verdict::Moved {
             let is_busy = matches!(old.phase, Phase::Reading | Phase::Looking);
             let inherited = old.record();
@@ -281,7 +282,10 @@ impl Schedule {
             stream.naming != Naming::Here && !stream.looked_for && stream.name == path
         };
         let lost = || self.streams.values().filter(lost).map(|stream| stream.id);
-        self.by_path.get(path).copied().or_else(|| lost().max())
+        let holder = self.by_path.get(path).and_then(|id| self.streams.get(id));
+        // One that was only found there has another name.
+        let holder = holder.filter(|stream| stream.name == path);
+        holder.map(|stream| stream.id).or_else(|| lost().max())
     }
 
     /// Whether a file waits to be told whether it is the continuation of this one.
@@ -296,23 +300,6 @@ impl Schedule {
     pub(super) fn may_be_continued(&self, id: StreamId) -> bool {
         let stream = self.streams.get(&id);
         self.has_heir(id) || stream.is_some_and(|stream| !stream.looked_for)
-    }
-
-    /// Finds again which files may be the continuation of others: nothing of them
-    /// was read before the agent ended.
-    pub(super) fn remember_heirs(&mut self) {
-        let pairs: Vec<(StreamId, StreamId)> = (self.streams.values())
-            .filter(|old| old.naming != Naming::Here)
-            .filter_map(|old| Some((*self.by_path.get(&old.name)?, old.id)))
-            .collect();
-        for (heir, old) in pairs {
-            if let Some(stream) = self.streams.get_mut(&heir)
-                && stream.naming == Naming::Here
-                && stream.is_fresh()
-            {
-                stream.heir_of = Some(old);
-            }
-        }
     }
 
     /// The same file, other content behind `from`: a new generation that begins
@@ -642,6 +629,9 @@ impl Schedule {
             return;
         }
         let before = self.predecessor(&entry.path);
+        if let Some(&holder) = self.by_path.get(&entry.path) {
+            self.displace(holder);
+        }
         if let Some(before) = before {
             self.notices.push(Notice::Rotated {
                 path: entry.path.clone(),
