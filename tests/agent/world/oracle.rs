@@ -157,7 +157,8 @@ impl Oracle {
         }
     }
 
-    /// A rule begins or ends: what was not read by now may or may not count for it.
+    /// A rule begins or ends: what was not read by now may or may not count for it,
+    /// however old it is, for a rule joins a file where that is being read.
     pub(crate) fn excuse_rule(&mut self, rule: usize) {
         for line in &mut self.lines {
             if line.handed || line.safe {
@@ -165,6 +166,7 @@ impl Oracle {
             }
             for mark in line.marks.iter_mut().filter(|mark| mark.rule == rule) {
                 mark.least = 0;
+                mark.most = mark.most.max(1);
             }
         }
     }
