@@ -668,3 +668,48 @@ fn the_worst_goes_first() {
         ",
     );
 }
+
+#[test]
+fn bad_messages_do_not_silence_a_good_space() {
+    // Three in a row make the space count as refused; each probe began with one of
+    // them, and nothing else was ever said again.
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 poison alpha:k1
+        00:05 poison alpha:k2
+        00:05 poison alpha:k3
+        01:00 write alpha:k4
+        10:00 write alpha:k5
+        ",
+        "
+        05:09 alpha k4 first 1
+        10:00 alpha k5 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_rotated_file_gets_a_last_look() {
+    // The third rotation closed the file although its writer had just written.
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 rotate
+        00:05 hints lost
+        00:06 write alpha:k1
+        00:07 reopen
+        00:07 rotate
+        00:07 reopen
+        00:40 write alpha:k2
+        ",
+        "
+        00:30 alpha k1 first 1
+        01:00 alpha k2 first 1
+        ",
+    );
+}

@@ -13,7 +13,7 @@ use logcrier::engine::schedule::Noticing;
 use logcrier::rules::{PacerKey, Severity};
 
 use super::World;
-use super::chat::Weather;
+use super::chat::{POISON, Weather};
 use super::clock::Instant;
 use super::disk::Mood;
 use super::files::Trouble;
@@ -103,6 +103,7 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
             }
         }
         ["write", mark] => drop(write(world, mark, 40, 100)),
+        ["poison", mark] => drop(write_spiced(world, mark, POISON)),
         ["long", mark, n] => drop(write(world, mark, n.parse().expect("a number"), 100)),
         ["write", mark, times] => {
             for _ in 0..times.trim_start_matches('x').parse().expect("a number") {
@@ -163,6 +164,19 @@ fn write(world: &mut World, mark: &str, filler: usize, percent_now: u64) -> usiz
         percent_now,
     };
     world.write(log, &draft).0
+}
+
+/// Writes a line of which no message is taken.
+fn write_spiced(world: &mut World, mark: &str, spice: &'static str) -> usize {
+    let (rule, k) = mark.split_once(":k").expect("a rule and a value");
+    let rule = RULES.iter().position(|known| *known == rule);
+    let draft = Draft {
+        marks: vec![(rule.expect("a rule"), k.parse().expect("a number"))],
+        filler: 40,
+        spice,
+        percent_now: 100,
+    };
+    world.write(world.logs.len() - 1, &draft).0
 }
 
 fn set_trouble(world: &mut World, trouble: Option<Trouble>) {
