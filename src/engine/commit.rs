@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::events::InstanceId;
-use super::identity::Identity;
+use super::identity::{Identity, Mark};
 use super::ids::{CommitId, MessageId, StreamId};
 use super::message::{Draft, Tally};
 use super::time::Wall;
@@ -107,6 +107,8 @@ pub struct StreamRecord {
 pub struct Taken {
     /// Where the line begins.
     pub start: u64,
+    /// Its last bytes, to know it again: another line may come to stand there.
+    pub mark: Option<Mark>,
     /// The rules that made an event of it and must not make another.
     pub rules: BTreeSet<RuleKey>,
 }

@@ -69,6 +69,8 @@ pub struct Scanned {
     pub head: Vec<Mark>,
     /// Marks before line starts near `upto`, the one before `upto` last.
     pub marks: Vec<Mark>,
+    /// The mark of the unfinished line, if it was searched.
+    pub rest: Option<Mark>,
 }
 
 /// A record that a rule selects.
@@ -130,6 +132,9 @@ pub fn scan(region: Region<'_>, matcher: &Matcher) -> Scanned {
             out.n_unfinished = rest.len() as u64;
             if region.ending == Ending::Take {
                 search(&region, whole..bytes.len(), matcher, &mut out);
+                let n_shown = rest.len().min(MARK_BYTES_MAX as usize);
+                let at = region.offset + (bytes.len() - n_shown) as u64;
+                out.rest = Some(Mark::of(&rest[rest.len() - n_shown..], at));
             }
         }
     }

@@ -287,6 +287,13 @@ impl Stream {
         facts.size < self.size || self.joined.len() < n_old
     }
 
+    /// Whether the unfinished line that was taken stands there still, if there is
+    /// one: its hash is the last one of a look.
+    pub fn still_has_taken(&self, hashes: &[Option<u64>]) -> bool {
+        let mark = self.taken.as_ref().and_then(|taken| taken.mark);
+        mark.is_none_or(|mark| hashes.last().copied().flatten() == Some(mark.hash))
+    }
+
     /// Whether nothing of it was read yet.
     pub fn is_fresh(&self) -> bool {
         self.offset == 0 && self.identity.marks.is_empty() && self.taken.is_none()
@@ -340,8 +347,10 @@ impl Stream {
             let offset = self.offset;
             let taken = self.taken.get_or_insert_with(|| Taken {
                 start: offset,
+                mark: None,
                 rules: BTreeSet::new(),
             });
+            taken.mark = scanned.rest;
             let unfinished = hits.iter().filter(|hit| hit.unfinished);
             taken
                 .rules

@@ -323,8 +323,8 @@ impl Schedule {
         let verdict = identity::judge(&stream.identity, stream.offset, &facts, &look.hashes);
         let verdict = match verdict {
             Verdict::GoOn if is_shorter && stream.identity.marks.is_empty() => Verdict::Rewritten,
-            // The line that was taken unfinished is gone, and another will stand there.
-            Verdict::GoOn if is_shorter && stream.taken.is_some() => Verdict::CutInPlace {
+            // The line that was taken unfinished is gone, and another stands there.
+            Verdict::GoOn if !stream.still_has_taken(&look.hashes) => Verdict::CutInPlace {
                 resume: stream.offset,
             },
             verdict => verdict,
@@ -522,6 +522,9 @@ impl Schedule {
             marks.iter().map(|mark| (mark.start, mark.end)).collect();
         if heirship == Heirship::Own {
             stretches.extend(missing_heads(stream).map(|end| (0, end)));
+            // The line that was taken comes last.
+            let taken = stream.taken.as_ref().and_then(|taken| taken.mark);
+            stretches.extend(taken.map(|mark| (mark.start, mark.end)));
         }
         stream.phase = Phase::Looking;
         stream.again = false;

@@ -61,7 +61,7 @@ pub(crate) enum Job {
     /// Hand over what a read found.
     TellRead(Input, Found),
     /// Hand over a listing.
-    TellListing(Listing, Vec<NodeId>),
+    TellListing(Scope, Listing, Vec<NodeId>),
     /// A request arrives at the server.
     Arrive(Post),
     /// The answer to a request.
@@ -177,7 +177,7 @@ impl Agent {
         Some(match turn {
             Turn::List(scope) => {
                 let (listing, nodes) = self.list(&scope, makings, files, chance);
-                Job::TellListing(listing, nodes)
+                Job::TellListing(scope, listing, nodes)
             }
             Turn::Look(look) => {
                 let outcome = self.look(&look, files);

@@ -2,7 +2,7 @@
 
 use logcrier::engine::commit::Commit;
 use logcrier::engine::outbox::Post;
-use logcrier::engine::schedule::{Fault, Turn};
+use logcrier::engine::schedule::{Fault, Scope, Turn};
 use logcrier::engine::{Action, Engine, Input};
 use logcrier::rules::{PacerKey, SpaceName};
 
@@ -23,14 +23,18 @@ impl World {
             Job::Turn(turn) => {
                 let (makings, files) = (&self.makings, &mut self.files);
                 if let Some(answer) = agent.carry_out(turn, makings, files, &mut self.chance) {
+                    if let Job::TellListing(_, _, nodes) = &answer {
+                        // On its way: what becomes of its name now is too late.
+                        self.known.extend(nodes);
+                    }
                     let delay = self.a_while();
                     self.enqueue(delay, life, answer);
                 }
             }
             Job::Commit(commit, pledge) => self.commit(life, &commit, &pledge),
             Job::Tell(input) => self.tell(input),
-            Job::TellListing(listing, nodes) => {
-                agent.lists_well |= listing.faults.is_empty();
+            Job::TellListing(scope, listing, nodes) => {
+                agent.lists_well |= scope == Scope::All && listing.faults.is_empty();
                 self.known.extend(nodes);
                 self.tell(Input::Listed(listing));
             }

@@ -67,7 +67,8 @@ impl World {
 
     /// The agent closed a file: if it has no name, that was the last chance.
     pub(super) fn closed(&mut self, node: NodeId) {
-        if self.files.is_named(node) || !self.out_of_reach.insert(node) {
+        let is_open = (self.agent.as_ref()).is_some_and(|agent| agent.has_open(node));
+        if is_open || self.files.is_named(node) || !self.out_of_reach.insert(node) {
             return;
         }
         let lines: Vec<_> = self.files.node(node).spans.iter().map(|s| s.line).collect();
