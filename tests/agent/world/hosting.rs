@@ -25,7 +25,7 @@ impl World {
                 if let Some(answer) = agent.carry_out(turn, makings, files, &mut self.chance) {
                     if let Job::TellListing(_, _, nodes) = &answer {
                         // On its way: what becomes of its name now is too late.
-                        self.known.extend(nodes);
+                        self.listed.extend(nodes);
                     }
                     let delay = self.a_while();
                     self.enqueue(delay, life, answer);

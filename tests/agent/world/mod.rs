@@ -97,7 +97,9 @@ pub(crate) struct World {
     queue: BTreeMap<(Instant, u64), (u64, Job)>,
     n_queued: u64,
     n_lives: u64,
-    /// Files that were listed in this life, and those of which the disk knows.
+    /// Files that were listed in this life, those of which the agent has heard, and
+    /// those of which the disk knows.
+    listed: BTreeSet<NodeId>,
     known: BTreeSet<NodeId>,
     known_safe: BTreeSet<NodeId>,
     /// Files that nothing leads to.
@@ -163,6 +165,7 @@ impl World {
             queue: BTreeMap::new(),
             n_queued: 0,
             n_lives: 0,
+            listed: BTreeSet::new(),
             known: BTreeSet::new(),
             known_safe: BTreeSet::new(),
             out_of_reach: BTreeSet::new(),
@@ -225,7 +228,9 @@ impl World {
         for request_id in &agent.unsaved_answers {
             self.oracle.unheard(request_id);
         }
-        let forgotten: Vec<NodeId> = self.known.difference(&self.known_safe).copied().collect();
+        self.listed.append(&mut self.known);
+        let listed = std::mem::take(&mut self.listed);
+        let forgotten: Vec<NodeId> = listed.difference(&self.known_safe).copied().collect();
         self.known = self.known_safe.clone();
         self.read = self.proven.clone();
         for node in forgotten {

@@ -13,7 +13,7 @@ impl World {
 
     /// A file lost a name: if nothing leads to it any more, its lines are lost.
     pub(crate) fn lost_a_name(&mut self, node: NodeId) {
-        let is_known = self.known.contains(&node);
+        let is_known = self.known.contains(&node) || self.listed.contains(&node);
         if !self.is_followed_name(node) && !is_known {
             self.put_out_of_reach(node);
         }
