@@ -9,23 +9,26 @@
 //! speed delays the others by no more than a region.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::commit::StreamRecord;
-use super::identity::{self, Facts, HEAD_BYTES, Mark, Place, Verdict};
+use super::identity::Place;
 use super::ids::StreamId;
 use super::scan::{Ending, Hit};
-use super::stream::{DELETED, Naming, Phase, Stream};
+use super::stream::{Naming, Phase, Stream};
 use super::time::Moment;
 use crate::rules::pattern::Matcher;
 use crate::rules::{RuleKey, RuleSet};
 
+mod follow;
+mod heirs;
+mod looks;
 mod names;
+mod troubles;
 mod turns;
 
-use names::Heirship;
 pub use turns::{
     Entry, Fault, Hint, Listing, Look, LookAt, Notice, Noticing, Read, ReadDone, Scope, Turn,
 };
@@ -38,10 +41,6 @@ pub const POLLED_LISTING: Duration = Duration::from_millis(200);
 
 /// Looks and reads that the host has at once.
 const TURNS_MAX: usize = 2;
-
-/// Rotated files kept open per path after they were read to their end: their
-/// writer may still hold them.
-const ROTATED_KEPT: usize = 2;
 
 /// All followed files.
 #[derive(Debug)]
@@ -110,7 +109,7 @@ impl Schedule {
     /// Takes up the files of an earlier life. Everything is listed first.
     pub fn new(rules: Arc<RuleSet>, noticing: Noticing, start: Start, now: Moment) -> Self {
         let mut schedule = Self {
-            keys: names::keys_of(&rules),
+            keys: follow::keys_of(&rules),
             rules,
             epoch: 0,
             matchers: BTreeMap::new(),
@@ -292,82 +291,6 @@ impl Schedule {
         None
     }
 
-    /// Takes what a look found.
-    pub fn looked(&mut self, now: Moment, id: StreamId, outcome: Result<Look, Fault>) {
-        self.n_turns = self.n_turns.saturating_sub(1);
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        stream.phase = Phase::Resting;
-        let look = match outcome {
-            Ok(look) => look,
-            Err(fault) => {
-                // Better to read something twice than to wait for ever.
-                stream.confirmed = true;
-                self.wake_heirs(id);
-                return self.fault(id, fault);
-            }
-        };
-        let Some(facts) = look.opened else {
-            return self.lose_name(id);
-        };
-        self.recovered(id);
-        if self.inherit(id, &facts, &look.hashes) {
-            return;
-        }
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let is_stranger = stream.identity.has_other_birth_than(&facts);
-        let is_shorter = !is_stranger && stream.shrinks(&facts);
-        let verdict = identity::judge(&stream.identity, stream.offset, &facts, &look.hashes);
-        let verdict = match verdict {
-            Verdict::GoOn if is_shorter && stream.identity.marks.is_empty() => Verdict::Rewritten,
-            // The line that was taken unfinished is gone, and another stands there.
-            Verdict::GoOn if !stream.still_has_taken(&look.hashes) => Verdict::CutInPlace {
-                resume: stream.offset,
-            },
-            verdict => verdict,
-        };
-        match verdict {
-            Verdict::GoOn if !stream.confirmed => {
-                stream.confirmed = true;
-                self.wake_heirs(id);
-            }
-            Verdict::GoOn => {}
-            // A stranger stands where it was: it is gone. (Where the system does not
-            // tell births, what looks like a stranger may be the file itself, written
-            // anew: better to read it twice than never.)
-            Verdict::Moved | Verdict::Reused if stream.naming != Naming::Here => {
-                stream.naming = Naming::Nameless;
-                self.orders.push_back(Turn::Close(id));
-                self.wake_heirs(id);
-                return self.lose_name(id);
-            }
-            Verdict::Moved => {
-                stream.identity.place = facts.place;
-                stream.identity.birth = facts.birth;
-                stream.changed_after = self.n_listings;
-                self.dirty.insert(id);
-            }
-            Verdict::CutInPlace { resume } => {
-                let path = stream.path.clone();
-                let offset = resume;
-                self.notices.push(Notice::CutInPlace { path, offset });
-                self.begin_anew(id, &facts, resume);
-                return;
-            }
-            Verdict::Rewritten | Verdict::Reused | Verdict::Other => {
-                let n_lost = stream.n_behind();
-                let path = stream.path.clone();
-                self.notices.push(Notice::Truncated { path, n_lost });
-                self.begin_anew(id, &facts, 0);
-                return;
-            }
-        }
-        self.go_on(now, id, &facts, &look);
-    }
-
     /// Takes what a read found. Returns the stream's hits that count.
     pub fn read_done(
         &mut self,
@@ -494,139 +417,4 @@ impl Schedule {
             Phase::WaitsToLook | Phase::WaitsToRead => {}
         }
     }
-
-    /// A look at a file, with the evidence that it is to be held against. None
-    /// while it is not known whether it took the place of another.
-    fn look(&mut self, id: StreamId) -> Option<LookAt> {
-        let heirship = self.heirship(id);
-        let inherited = match heirship {
-            Heirship::Own => None,
-            Heirship::Of(old) => self.streams.get(&old).map(|old| old.identity.probes()),
-            Heirship::Unsettled => {
-                // It is woken when the other is found.
-                self.streams.get_mut(&id)?.phase = Phase::Resting;
-                return None;
-            }
-        };
-        let stream = self.streams.get_mut(&id)?;
-        if heirship == Heirship::Own && stream.heir_of.take().is_some() {
-            self.dirty.insert(id);
-        }
-        stream.asked_of = match heirship {
-            Heirship::Of(old) => Some(old),
-            Heirship::Own | Heirship::Unsettled => None,
-        };
-        stream.asked = inherited.clone().unwrap_or_default();
-        let marks = inherited.unwrap_or_else(|| stream.identity.probes());
-        let mut stretches: Vec<(u64, u64)> =
-            marks.iter().map(|mark| (mark.start, mark.end)).collect();
-        if heirship == Heirship::Own {
-            stretches.extend(missing_heads(stream).map(|end| (0, end)));
-            // The line that was taken comes last.
-            let taken = stream.taken.as_ref().and_then(|taken| taken.mark);
-            stretches.extend(taken.map(|mark| (mark.start, mark.end)));
-        }
-        stream.phase = Phase::Looking;
-        stream.again = false;
-        Some(LookAt {
-            stream: id,
-            path: stream.path.clone(),
-            place: stream.place(),
-            stretches,
-        })
-    }
-
-    /// After a look at the file that is still itself.
-    fn go_on(&mut self, now: Moment, id: StreamId, facts: &Facts, look: &Look) {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let heads: Vec<u64> = missing_heads(stream).collect();
-        let n_probes = stream.identity.probes().len();
-        for (end, hash) in heads
-            .iter()
-            .zip(look.hashes.get(n_probes..).unwrap_or_default())
-        {
-            if let Some(hash) = hash {
-                stream.learn_head(Mark {
-                    start: 0,
-                    end: *end,
-                    hash: *hash,
-                });
-            }
-        }
-        stream.identity.birth = stream.identity.birth.or(facts.birth);
-        stream.size = facts.size;
-        stream.modified = facts.modified;
-        let lost_its_name = stream.naming == Naming::Here && look.named != Some(stream.place());
-        let unread = !stream.is_read() || stream.ending(now) == Ending::Take;
-        if unread {
-            stream.deleted = None;
-            stream.phase = Phase::WaitsToRead;
-            self.turns.push_back(id);
-        } else {
-            self.rest(now, id, facts);
-        }
-        if lost_its_name {
-            self.lose_name(id);
-        }
-    }
-
-    /// A file that was read to its end rests; one that nobody can write to any
-    /// more is let go.
-    fn rest(&mut self, now: Moment, id: StreamId, facts: &Facts) {
-        let Some(stream) = self.streams.get_mut(&id) else {
-            return;
-        };
-        let waits = stream.unfinished.is_some_and(|line| !line.taken);
-        if facts.links == 0 && !waits {
-            let since = *stream.deleted.get_or_insert(now);
-            if since.after(DELETED) > now {
-                return;
-            }
-            if self.may_be_continued(id) {
-                if let Some(stream) = self.streams.get_mut(&id) {
-                    stream.deleted = Some(now);
-                }
-                return;
-            }
-            return self.forget(id);
-        }
-        if stream.again {
-            return self.wake(id);
-        }
-        if stream.leaving {
-            return self.forget(id);
-        }
-        if matches!(stream.naming, Naming::Rotated | Naming::Nameless) && !waits {
-            let name = stream.name.clone();
-            self.rotated.entry(name.clone()).or_default().insert(id);
-            self.let_oldest_go(&name);
-        }
-    }
-
-    /// Of the files that had a name, only so many are kept open. The oldest goes,
-    /// by its number and not by when it came to rest; and not without a last look,
-    /// for nobody may have hinted at its last lines.
-    fn let_oldest_go(&mut self, name: &Path) {
-        let Some(kept) = self.rotated.get(name) else {
-            return;
-        };
-        let oldest = kept.first().filter(|_| kept.len() > ROTATED_KEPT).copied();
-        if let Some(oldest) = oldest
-            && let Some(stream) = self.streams.get_mut(&oldest)
-        {
-            stream.leaving = true;
-            self.wake(oldest);
-        }
-    }
-}
-
-/// The heads that are not remembered yet although the file reaches them.
-fn missing_heads(stream: &Stream) -> impl Iterator<Item = u64> {
-    let known: BTreeSet<u64> = (stream.identity.head.iter()).map(|mark| mark.end).collect();
-    let offset = stream.offset;
-    HEAD_BYTES
-        .into_iter()
-        .filter(move |end| *end <= offset && !known.contains(end))
 }

@@ -1,0 +1,160 @@
+//! Which rules follow which file, and from where.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::names::in_scope;
+use super::{Entry, Schedule, Scope};
+use crate::engine::ids::StreamId;
+use crate::engine::stream::{Naming, Phase, Stream};
+use crate::engine::time::Moment;
+use crate::rules::pattern::Matcher;
+use crate::rules::{From, Rule, RuleKey, RuleSet};
+
+/// How far before the end reading starts in a file whose old lines do not count,
+/// to meet a last line that is not finished yet as a whole.
+const LEAD_BYTES: u64 = 4 << 10;
+
+impl Schedule {
+    /// Takes over changed rules; positions stay.
+    pub fn meet(&mut self, rules: Arc<RuleSet>, now: Moment) {
+        self.keys = keys_of(&rules);
+        self.rules = rules;
+        self.epoch += 1;
+        self.matchers.clear();
+        self.keep_known_globs();
+        let ids: Vec<StreamId> = self.streams.keys().copied().collect();
+        for id in ids {
+            let Some(stream) = self.streams.get(&id) else {
+                continue;
+            };
+            let kept = match stream.naming {
+                Naming::Here => self.rules_of(&stream.path),
+                // Rules of a file that lost its name are found by the name it had.
+                Naming::Sought | Naming::Rotated | Naming::Nameless => self.rules_of(&stream.name),
+            };
+            if kept.is_empty() {
+                self.forget(id);
+                continue;
+            }
+            let matcher = self.matcher(&kept);
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.rules = kept;
+                stream.matcher = matcher;
+            }
+        }
+        self.wanted.insert(Scope::All);
+        self.next_listing = now;
+    }
+
+    /// Whether a pattern may name this path, or something below it.
+    pub(super) fn may_name(&self, path: &Path) -> bool {
+        let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
+        let mut globs = globs.filter(|glob| glob.matches(path) || glob.may_match_below(path));
+        globs.next().is_some()
+    }
+
+    /// The rules that follow a path, by their place in the rule set.
+    pub(super) fn rules_of(&self, path: &Path) -> Vec<usize> {
+        let follows = |rule: &Rule| {
+            rule.files.include.iter().any(|glob| glob.matches(path))
+                && !rule.files.exclude.iter().any(|glob| glob.matches(path))
+        };
+        (self.rules.rules.iter().enumerate())
+            .filter(|(_, rule)| follows(rule))
+            .map(|(idx, _)| idx)
+            .collect()
+    }
+
+    /// Some rules, ready to search.
+    pub(super) fn matcher(&mut self, rules: &[usize]) -> Arc<Matcher> {
+        if let Some(matcher) = self.matchers.get(rules) {
+            return matcher.clone();
+        }
+        let patterns: Vec<_> = (rules.iter())
+            .map(|&idx| &self.rules.rules[idx].patterns)
+            .collect();
+        let matcher = Arc::new(Matcher::new(&patterns, crate::engine::scan::LINE_BYTES_MAX));
+        self.matchers.insert(rules.to_vec(), matcher.clone());
+        matcher
+    }
+
+    /// Forgets patterns that no rule has any more: if they come back, their files
+    /// are seen for the first time again.
+    pub(super) fn keep_known_globs(&mut self) {
+        let in_use: BTreeSet<&str> = (self.rules.rules.iter())
+            .flat_map(|rule| &rule.files.include)
+            .map(|glob| glob.as_str())
+            .collect();
+        let n_before = self.globs.len();
+        self.globs.retain(|glob| in_use.contains(glob.as_str()));
+        self.globs_changed |= self.globs.len() != n_before;
+    }
+
+    /// Adds the rules that follow a file by one more of its names.
+    pub(super) fn add_rules(&mut self, id: StreamId, name: &Path) {
+        let Some(stream) = self.streams.get(&id) else {
+            return;
+        };
+        let mut all: BTreeSet<usize> = self.rules_of(name).into_iter().collect();
+        all.extend(&stream.rules);
+        if all.len() == stream.rules.len() {
+            return;
+        }
+        let all: Vec<usize> = all.into_iter().collect();
+        let matcher = self.matcher(&all);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.rules = all;
+            stream.matcher = matcher;
+            stream.outdated = stream.phase == Phase::Reading;
+        }
+    }
+
+    /// Where reading begins. A file that a known pattern names only now was born
+    /// since, and is read from its beginning. One that existed before its pattern
+    /// was ever listed begins where each rule wants it.
+    pub(super) fn place_at_start(&self, stream: &mut Stream, rules: &[usize], entry: &Entry) {
+        let size = entry.facts.size;
+        let wants = |rule: &Rule| {
+            if self.from_the_end {
+                return size;
+            }
+            let names = |glob: &&crate::rules::glob::Glob| glob.matches(&entry.path);
+            let mut globs = rule.files.include.iter().filter(names);
+            let is_born_since = globs.any(|glob| self.globs.contains(glob.as_str()));
+            match rule.from {
+                From::End if !is_born_since => size,
+                From::End | From::Beginning => 0,
+            }
+        };
+        let starts: Vec<(RuleKey, u64)> = (rules.iter())
+            .map(|&idx| &self.rules.rules[idx])
+            .map(|rule| (rule.key.clone(), wants(rule)))
+            .collect();
+        let first = starts.iter().map(|(_, start)| *start).min().unwrap_or(0);
+        stream.offset = first.saturating_sub(LEAD_BYTES);
+        stream.joined = (starts.into_iter())
+            .filter(|(_, start)| *start > stream.offset)
+            .collect();
+    }
+
+    /// Remembers the patterns that were listed as a whole: what they name from now
+    /// on was born since.
+    pub(super) fn know_globs(&mut self, scope: &Scope, faults: &[(PathBuf, String)]) {
+        let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
+        for glob in globs.filter(|glob| in_scope(scope, glob.root())) {
+            let hidden = faults
+                .iter()
+                .any(|(path, _)| glob.may_match_below(path) || glob.matches(path));
+            if !hidden && self.globs.insert(glob.as_str().to_owned()) {
+                self.globs_changed = true;
+            }
+        }
+    }
+}
+
+/// The keys of the rules, in the order of the rule set.
+pub(super) fn keys_of(rules: &RuleSet) -> Vec<RuleKey> {
+    rules.rules.iter().map(|rule| rule.key.clone()).collect()
+}
