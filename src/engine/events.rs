@@ -75,6 +75,16 @@ impl Ids {
         ]))
     }
 
+    /// The id of an event of the agent's own: one moment and one subject make one.
+    pub fn own(&self, rule: &RuleKey, subject: &str, at: Wall) -> EventId {
+        EventId(self.hash(&[
+            b"own",
+            rule.as_str().as_bytes(),
+            subject.as_bytes(),
+            &at.0.to_le_bytes(),
+        ]))
+    }
+
     /// The request id of the message that is born with an event, as a UUID of
     /// version 8 (RFC 9562): the same message always has the same one.
     pub fn request(&self, event: EventId, space: &str, kind: &str) -> String {

@@ -32,6 +32,8 @@ pub mod scan;
 
 pub mod events;
 
+pub mod own;
+
 pub mod debounce;
 
 pub mod instances;
@@ -54,6 +56,7 @@ use ids::{CommitId, MessageId, StreamId};
 use instances::{Birth, Instances};
 use message::Surface;
 use outbox::{Freshness, Outbox, Outcome, Post};
+use own::Trouble;
 use scan::{Ending, Hit};
 use schedule::{Fault, Hint, Listing, Look, Notice, Noticing, ReadDone, Schedule, Start, Turn};
 use time::{Moment, Now};
@@ -265,7 +268,7 @@ impl Engine {
         match input {
             Input::Tick => self.schedule.tick(now.moment),
             Input::Hint(hint) => self.schedule.hint(hint),
-            Input::Listed(listing) => self.schedule.listed(listing),
+            Input::Listed(listing) => self.schedule.listed(now.moment, listing),
             Input::Looked(stream, outcome) => self.schedule.looked(now.moment, stream, outcome),
             Input::Read {
                 stream,
@@ -359,6 +362,16 @@ impl Engine {
         }
     }
 
+    /// A trouble of the agent's own becomes an event like any other.
+    fn trouble(&mut self, now: Now, trouble: &Trouble) {
+        let Some(rule) = trouble.rule(&self.rules).cloned() else {
+            return;
+        };
+        let event = trouble.event(&self.ids, &rule, now.wall);
+        let births = self.instances.event(now, &rule, event, &mut self.outbox);
+        self.deliver(now, births);
+    }
+
     /// Puts messages into the outbox.
     fn deliver(&mut self, now: Now, births: Vec<Birth>) {
         for birth in births {
@@ -436,6 +449,9 @@ impl Engine {
         let births = self.instances.tick(now, &self.rules.clone());
         self.deliver(now, births);
         for notice in self.schedule.take_notices() {
+            if let Some(trouble) = notice.trouble() {
+                self.trouble(now, &trouble);
+            }
             self.report(Report::File(notice));
         }
         let is_full = self.outbox.is_full();

@@ -83,8 +83,8 @@ pub struct Stream {
     /// Whether neither a name nor an open descriptor leads to it: only what it was
     /// read up to is needed still.
     pub is_memory: bool,
-    /// The name under which it was reported that it cannot be read, until it can.
-    pub trouble: Option<PathBuf>,
+    /// That it cannot be read, until it can.
+    pub unread: Option<Box<Unread>>,
     /// When it was found deleted and read to its end.
     pub deleted: Option<Moment>,
     /// Whether it is let go when a look finds nothing new.
@@ -129,6 +129,17 @@ pub enum Phase {
     Reading,
 }
 
+/// A file that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The name under which that was reported.
+    pub path: PathBuf,
+    /// How often it was tried.
+    pub n_faults: u32,
+    /// When it is tried again.
+    pub retry: Moment,
+}
+
 /// An unfinished line at the end of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfinished {
@@ -168,7 +179,7 @@ impl Stream {
             asked_of: None,
             asked: Vec::new(),
             is_memory: false,
-            trouble: None,
+            unread: None,
             deleted: None,
             leaving: false,
             confirmed: false,
@@ -299,11 +310,10 @@ impl Stream {
         self.offset == 0 && self.identity.marks.is_empty() && self.taken.is_none()
     }
 
-    /// When it wants a look even if nothing happens. One that cannot be read waits
-    /// for the next listing.
+    /// When it wants a look even if nothing happens.
     pub fn wakeup(&self) -> Option<Moment> {
-        if self.trouble.is_some() {
-            return None;
+        if let Some(unread) = &self.unread {
+            return Some(unread.retry);
         }
         let unfinished = self
             .unfinished

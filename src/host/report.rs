@@ -52,6 +52,11 @@ fn file(notice: &Notice) {
         Notice::Unreadable { path, why } => {
             warn!(path = %path.display(), why, "cannot be read, will be tried again");
         }
+        Notice::StaysUnreadable { path, why } => {
+            warn!(path = %path.display(), why, "still cannot be read");
+        }
+        Notice::StaysAway { path } => warn!(path = %path.display(), "was followed and is gone"),
+        Notice::Back { path } => info!(path = %path.display(), "is there again"),
         Notice::Readable { path } => info!(path = %path.display(), "can be read again"),
         Notice::LinesCut { path, n_lines } => {
             debug!(path = %path.display(), n_lines, "lines were cut at their longest");

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::fields::{self, Fields, Known};
 use super::glob::Glob;
+use super::own;
 use super::parse::{Entry, Value};
 use super::pattern::Patterns;
 use super::regexes::{self, Case, Purpose};
@@ -28,9 +29,6 @@ const EVERY_MAX_DEFAULT: Duration = Duration::from_secs(60 * 60);
 
 /// The bytes a key may have.
 const KEY_BYTES_MAX: usize = 63;
-
-/// Keys of rules that the agent has for itself.
-const KEY_RESERVED: &str = "logcrier.";
 
 /// How many patterns of files a rule may have.
 const GLOBS_MAX: usize = 1_000;
@@ -290,7 +288,7 @@ fn key(entry: &Entry, report: &mut Report) -> Option<RuleKey> {
         report.not_a_key(at, shown, &near_key(shown));
         return None;
     }
-    if text.starts_with(KEY_RESERVED) {
+    if text.starts_with(own::PREFIX) {
         report.reserved_key(at, fields::shown(&entry.node));
         return None;
     }

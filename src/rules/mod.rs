@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 mod check;
 mod fields;
 pub mod glob;
+pub mod own;
 pub mod parse;
 pub mod pattern;
 mod regexes;
@@ -46,6 +47,8 @@ pub struct RuleSet {
     pub default_space: Option<SpaceName>,
     /// The rules, in the order of their keys.
     pub rules: Vec<Arc<Rule>>,
+    /// The agent's own rules, which follow no files: [`own::rules`].
+    pub own: Vec<Arc<Rule>>,
 }
 
 /// One rule, checked.
@@ -186,8 +189,11 @@ pub trait Surroundings {
 }
 
 impl RuleSet {
-    /// Returns the rule of a key, if there is one.
+    /// Returns the rule of a key, if there is one; also one of the agent's own.
     pub fn rule(&self, key: &RuleKey) -> Option<&Arc<Rule>> {
+        if key.as_str().starts_with(own::PREFIX) {
+            return self.own.iter().find(|rule| rule.key == *key);
+        }
         self.rules
             .binary_search_by(|rule| rule.key.cmp(key))
             .ok()

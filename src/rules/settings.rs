@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::check::{self, Context, Layers};
 use super::fields::{self, Fields, Known};
 use super::glob::Glob;
+use super::own;
 use super::parse::{self, Entry, Node, Value};
 use super::{RuleSet, SPACE_DEFAULT, Space, SpaceName, Surroundings, variables, webhook};
 use crate::diagnostic::{FileId, Place, Report, Span};
@@ -228,6 +229,7 @@ impl Loader<'_> {
             rule_set: RuleSet {
                 host: host.unwrap_or(&self.request.machine_name).to_owned(),
                 spaces: spaces.good,
+                own: own::rules(default_space.as_ref()),
                 default_space,
                 rules: check::sorted(rules?),
             },

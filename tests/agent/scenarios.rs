@@ -422,7 +422,49 @@ fn an_unreadable_file_is_read_when_it_can_be() {
         00:05 write alpha:k1
         05:05 file readable
         ",
-        "05:30 alpha k1 first 1",
+        "
+        00:15 logcrier.source /logs/app.log first 1
+        05:31 alpha k1 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_file_that_is_unreadable_for_a_moment_is_no_news() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 file forbidden
+        00:05 write alpha:k1
+        00:12 file readable
+        ",
+        "00:05 alpha k1 first 1",
+    );
+}
+
+#[test]
+fn a_file_that_somebody_named_is_missed_when_it_stays_away() {
+    let named = Told {
+        glob: "/logs/app.log".into(),
+        ..alpha()
+    };
+    check(
+        named,
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 rotate
+        20:00 reopen
+        20:05 write alpha:k2
+        ",
+        "
+        00:05 alpha k1 first 1
+        10:30 logcrier.source /logs/app.log first 1
+        20:05 alpha k2 first 1
+        ",
     );
 }
 

@@ -70,7 +70,7 @@ impl Schedule {
                 // Better to read something twice than to wait for ever.
                 stream.confirmed = true;
                 self.wake_heirs(id);
-                return self.fault(id, fault);
+                return self.fault(now, id, fault);
             }
         };
         let Some(facts) = look.opened else {

@@ -26,12 +26,13 @@ mod follow;
 mod heirs;
 mod looks;
 mod names;
+mod notices;
 mod troubles;
 mod turns;
 
-pub use turns::{
-    Entry, Fault, Hint, Listing, Look, LookAt, Notice, Noticing, Read, ReadDone, Scope, Turn,
-};
+pub use notices::Notice;
+use troubles::Lasting;
+pub use turns::{Entry, Fault, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn};
 
 /// How often everything is listed where hints are told: the safety look.
 pub const SLOW_LISTING: Duration = Duration::from_secs(30);
@@ -69,9 +70,12 @@ pub struct Schedule {
     next_listing: Moment,
     /// The rules, by their epoch, for which everything was listed last.
     listed_for: Option<u64>,
-    unlistable: BTreeSet<PathBuf>,
-    /// How many files of a name cannot be read.
-    n_troubles: BTreeMap<PathBuf, usize>,
+    unlistable: BTreeMap<PathBuf, Lasting>,
+    /// Names of files that cannot be read.
+    unreadable: BTreeMap<PathBuf, Lasting>,
+    /// Names without wildcards whose files went away: since when, once that is known,
+    /// and whether it was said.
+    missing: BTreeMap<PathBuf, Option<Lasting>>,
     orders: VecDeque<Turn>,
     notices: Vec<Notice>,
     dirty: BTreeSet<StreamId>,
@@ -131,8 +135,9 @@ impl Schedule {
             n_listings: 0,
             next_listing: now,
             listed_for: None,
-            unlistable: BTreeSet::new(),
-            n_troubles: BTreeMap::new(),
+            unlistable: BTreeMap::new(),
+            unreadable: BTreeMap::new(),
+            missing: BTreeMap::new(),
             orders: VecDeque::new(),
             notices: Vec::new(),
             dirty: BTreeSet::new(),
@@ -315,7 +320,7 @@ impl Schedule {
                 return Vec::new();
             }
             Err(fault) => {
-                self.fault(id, fault);
+                self.fault(now, id, fault);
                 return Vec::new();
             }
         };

@@ -1,21 +1,22 @@
 //! Which name leads to which file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::{Entry, Fault, Listing, Notice, Schedule, Scope, Turn};
 use crate::engine::identity::{Facts, Place};
 use crate::engine::ids::StreamId;
 use crate::engine::stream::{Naming, Stream};
+use crate::engine::time::Moment;
 
 impl Schedule {
     /// Takes a listing.
-    pub fn listed(&mut self, listing: Listing) {
+    pub fn listed(&mut self, now: Moment, listing: Listing) {
         let Some(ordered) = self.listing.take() else {
             return;
         };
         let scope = ordered.scope;
-        self.note_faults(&scope, &listing.faults);
+        self.note_faults(now, &scope, &listing.faults);
         let mut seen: BTreeMap<&Path, Place> = BTreeMap::new();
         for entry in &listing.entries {
             seen.insert(&entry.path, entry.facts.place);
@@ -52,6 +53,9 @@ impl Schedule {
             if is_current {
                 self.settle();
             }
+            if listing.faults.is_empty() {
+                self.note_missing(now);
+            }
             let rotated: Vec<StreamId> = self
                 .streams
                 .values()
@@ -73,6 +77,14 @@ impl Schedule {
             let ids: Vec<StreamId> = self.streams.keys().copied().collect();
             for id in ids {
                 self.wake(id);
+            }
+            let lost = self
+                .streams
+                .values()
+                .filter(|stream| stream.naming != Naming::Here);
+            let lost: BTreeSet<PathBuf> = lost.map(|stream| stream.name.clone()).collect();
+            for name in lost {
+                self.miss(&name);
             }
         }
     }
@@ -158,10 +170,10 @@ impl Schedule {
         let Some(stream) = self.streams.remove(&id) else {
             return;
         };
-        if let Some(path) = stream.trouble.clone()
-            && self.ends_trouble(&path)
+        if let Some(unread) = &stream.unread
+            && self.ends_trouble(&unread.path)
         {
-            let n_lost = stream.n_behind();
+            let (path, n_lost) = (unread.path.clone(), stream.n_behind());
             self.notices.push(Notice::Lost { path, n_lost });
         }
         if self.by_place.get(&stream.place()) == Some(&id) {
@@ -213,6 +225,7 @@ impl Schedule {
                 });
                 let path = stream.path.clone();
                 self.want_around(&path);
+                self.miss(&path);
             }
             // Its new name went as well.
             Naming::Rotated => {
@@ -228,7 +241,7 @@ impl Schedule {
             Naming::Nameless => {
                 // Neither a name nor an open descriptor leads to it.
                 let (path, n_lost) = (stream.name.clone(), stream.n_behind());
-                let is_told = n_lost == 0 || stream.trouble.is_some();
+                let is_told = n_lost == 0 || stream.unread.is_some();
                 if self.may_be_continued(id) {
                     // What it was read up to is needed still.
                     self.streams
@@ -350,7 +363,8 @@ impl Schedule {
         }
         stream.real = entry.real.clone();
         let changed = (stream.size, stream.modified) != (entry.facts.size, entry.facts.modified);
-        if changed || stream.trouble.is_some() {
+        // What cannot be read has its own times to be tried.
+        if changed && stream.unread.is_none() {
             self.wake(id);
         }
     }

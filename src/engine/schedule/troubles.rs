@@ -1,27 +1,81 @@
-//! What cannot be read or listed: said once, and once when it can.
+//! What cannot be read, listed or found: said once, and once when it can.
+//!
+//! The log hears of it at once, people when it lasts ([`LASTING`]). What cannot be
+//! read is tried again after a second, then after two, and so on up to
+//! [`RETRY_MAX`], whatever else happens to it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::names::in_scope;
 use super::{Fault, Notice, Schedule, Scope};
 use crate::engine::ids::StreamId;
+use crate::engine::stream::{Naming, Unread};
+use crate::engine::time::Moment;
+
+/// How long something is out of reach before people are told.
+pub(super) const LASTING: Duration = Duration::from_secs(10);
+
+/// How long nothing stands at a name without wildcards before people are told:
+/// programs that make their file with the first line may take their time.
+pub(super) const AWAY: Duration = Duration::from_secs(600);
+
+/// The longest wait before a file that cannot be read is tried again.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+
+/// A trouble that goes on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Lasting {
+    since: Moment,
+    is_told: bool,
+    /// How many files of one name are in it.
+    n_files: usize,
+}
+
+impl Lasting {
+    fn new(since: Moment) -> Self {
+        Self {
+            since,
+            is_told: false,
+            n_files: 0,
+        }
+    }
+
+    /// Whether it has lasted so long now that it is to be told; true only once.
+    fn is_to_be_told(&mut self, now: Moment, after: Duration) -> bool {
+        let is_due = !self.is_told && self.since.after(after) <= now;
+        self.is_told |= is_due;
+        is_due
+    }
+}
 
 impl Schedule {
-    /// A file could not be read: said once, tried again with the next listing.
-    pub(super) fn fault(&mut self, id: StreamId, fault: Fault) {
+    /// A file could not be read: to be tried again later.
+    pub(super) fn fault(&mut self, now: Moment, id: StreamId, fault: Fault) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        if stream.trouble.is_none() {
-            let path = stream.name.clone();
-            stream.trouble = Some(path.clone());
-            let n = self.n_troubles.entry(path.clone()).or_default();
-            *n += 1;
-            if *n == 1 {
-                let why = fault.why;
-                self.notices.push(Notice::Unreadable { path, why });
-            }
+        let is_new = stream.unread.is_none();
+        let unread = stream.unread.get_or_insert_with(|| {
+            Box::new(Unread {
+                path: stream.name.clone(),
+                n_faults: 0,
+                retry: now,
+            })
+        });
+        let wait = Duration::from_secs(1 << unread.n_faults.min(5));
+        unread.n_faults += 1;
+        unread.retry = now.after(wait.min(RETRY_MAX));
+        let path = unread.path.clone();
+        let lasting = self.unreadable.entry(path.clone());
+        let lasting = lasting.or_insert_with(|| Lasting::new(now));
+        lasting.n_files += usize::from(is_new);
+        let why = fault.why;
+        if is_new && lasting.n_files == 1 {
+            self.notices.push(Notice::Unreadable { path, why });
+        } else if lasting.is_to_be_told(now, LASTING) {
+            self.notices.push(Notice::StaysUnreadable { path, why });
         }
     }
 
@@ -30,9 +84,10 @@ impl Schedule {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        if let Some(path) = stream.trouble.take()
-            && self.ends_trouble(&path)
+        if let Some(unread) = stream.unread.take()
+            && self.ends_trouble(&unread.path)
         {
+            let path = unread.path;
             self.notices.push(Notice::Readable { path });
         }
     }
@@ -40,34 +95,79 @@ impl Schedule {
     /// One file of a name is out of trouble. Returns whether it was the last: the
     /// name may have been that of several, one after the other.
     pub(super) fn ends_trouble(&mut self, path: &Path) -> bool {
-        let Some(n) = self.n_troubles.get_mut(path) else {
+        let Some(lasting) = self.unreadable.get_mut(path) else {
             return false;
         };
-        *n -= 1;
-        let is_last = *n == 0;
+        lasting.n_files -= 1;
+        let is_last = lasting.n_files == 0;
         if is_last {
-            self.n_troubles.remove(path);
+            self.unreadable.remove(path);
         }
         is_last
     }
 
-    pub(super) fn note_faults(&mut self, scope: &Scope, faults: &[(PathBuf, String)]) {
+    /// Remembers what could not be listed, and forgets what could.
+    pub(super) fn note_faults(&mut self, now: Moment, scope: &Scope, faults: &[(PathBuf, String)]) {
         for (path, why) in faults {
-            if self.unlistable.insert(path.clone()) {
-                self.notices.push(Notice::Unreadable {
-                    path: path.clone(),
-                    why: why.clone(),
-                });
+            let (path, why) = (path.clone(), why.clone());
+            match self.unlistable.get_mut(&path) {
+                Some(lasting) => {
+                    if lasting.is_to_be_told(now, LASTING) {
+                        self.notices.push(Notice::StaysUnreadable { path, why });
+                    }
+                }
+                None => {
+                    self.unlistable.insert(path.clone(), Lasting::new(now));
+                    self.notices.push(Notice::Unreadable { path, why });
+                }
             }
         }
         let faulty: BTreeSet<&Path> = faults.iter().map(|(path, _)| path.as_path()).collect();
         let notices = &mut self.notices;
-        self.unlistable.retain(|path| {
+        self.unlistable.retain(|path, _| {
             let still = faulty.contains(path.as_path()) || !in_scope(scope, path);
             if !still {
                 notices.push(Notice::Readable { path: path.clone() });
             }
             still
         });
+    }
+
+    /// The file of a name went away. Names that wildcards make come and go; one that
+    /// somebody wrote down is missed.
+    pub(super) fn miss(&mut self, path: &Path) {
+        if self.is_written_down(path) {
+            self.missing.entry(path.to_owned()).or_default();
+        }
+    }
+
+    /// After a listing of everything: which names are without a file, and how long.
+    pub(super) fn note_missing(&mut self, now: Moment) {
+        for (path, lasting) in std::mem::take(&mut self.missing) {
+            let holder = self.by_path.get(&path).and_then(|id| self.streams.get(id));
+            let mut lasting = lasting.unwrap_or(Lasting::new(now));
+            if holder.is_some_and(|holder| holder.naming == Naming::Here) {
+                if lasting.is_told {
+                    self.notices.push(Notice::Back { path });
+                }
+                continue;
+            }
+            if !self.is_written_down(&path) {
+                continue;
+            }
+            if lasting.is_to_be_told(now, AWAY) {
+                self.notices.push(Notice::StaysAway { path: path.clone() });
+            }
+            self.missing.insert(path, Some(lasting));
+        }
+    }
+
+    /// Whether a rule names this very path, without wildcards.
+    fn is_written_down(&self, path: &Path) -> bool {
+        let rules = self.rules_of(path);
+        let mut globs = rules
+            .iter()
+            .flat_map(|&idx| &self.rules.rules[idx].files.include);
+        globs.any(|glob| glob.is_literal() && glob.root() == path)
     }
 }

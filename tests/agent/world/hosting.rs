@@ -122,7 +122,10 @@ impl World {
                     let space = post.space.as_str().to_owned();
                     let counted = (space.clone(), said.rule.clone(), said.k.clone());
                     self.note(format_args!("{space} reads {said:?}"));
-                    self.oracle.delivered(counted, said.count);
+                    match told::is_own(&said.rule) {
+                        true => self.look_at_own(&said),
+                        false => self.oracle.delivered(counted, said.count),
+                    }
                     self.messages.push((now, said, space));
                 }
                 None => {

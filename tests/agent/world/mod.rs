@@ -115,6 +115,8 @@ pub(crate) struct World {
     requested: Instant,
     /// A minute, and the actions in it.
     n_minute_actions: (u64, u64),
+    /// Troubles of its own that the agent has reported.
+    reported: BTreeSet<String>,
     /// Whether the agent was ever ready, with all patterns listed.
     was_ready: bool,
 }
@@ -175,6 +177,7 @@ impl World {
             disturbed: Instant::default(),
             requested: Instant::default(),
             n_minute_actions: (0, 0),
+            reported: BTreeSet::new(),
             was_ready: false,
         }
     }
@@ -339,6 +342,7 @@ impl World {
     pub(crate) fn parked(&self) -> Vec<(Counted, u64)> {
         let messages = self.disk.image.messages.values();
         let parked = messages.filter(|m| matches!(m.state, MessageState::Parked { .. }));
+        let parked = parked.filter(|message| !told::is_own(message.instance.rule.as_str()));
         parked
             .map(|message| {
                 let instance = &message.instance;

@@ -80,7 +80,20 @@ impl World {
         jumped.is_none_or(|at| self.clock.now().since(at) > Duration::from_secs(4 * 3600))
     }
 
+    /// A message of the agent's own: it must speak of a trouble that was reported.
+    pub(super) fn look_at_own(&mut self, said: &told::Said) {
+        if !said.k.is_empty() && !self.reported.contains(&said.k) {
+            self.oracle
+                .fail("honest", format!("{said:?} was no trouble"));
+        }
+    }
+
     pub(super) fn hear(&mut self, report: Report) {
+        if let Report::File(notice) = &report
+            && let Some(trouble) = notice.trouble()
+        {
+            self.reported.insert(trouble.subject);
+        }
         match report {
             Report::File(Notice::Unreadable { path, .. }) => {
                 self.oracle.troubled(format!("file {}", path.display()));

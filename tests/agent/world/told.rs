@@ -10,6 +10,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use logcrier::rules::glob::Glob;
+use logcrier::rules::own;
 use logcrier::rules::pattern::{Pattern, Patterns};
 use logcrier::rules::template::Template;
 use logcrier::rules::{
@@ -170,7 +171,13 @@ pub(crate) fn rule_set(told: &[Told], pace: Duration, shared: bool) -> Arc<RuleS
         spaces: ["dev", "ops"].map(space).into(),
         default_space: Some(SpaceName::new("ops")),
         rules,
+        own: own::rules(Some(&SpaceName::new("ops"))),
     })
+}
+
+/// Whether a rule is the agent's own.
+pub(crate) fn is_own(rule: &str) -> bool {
+    rule.starts_with(own::PREFIX)
 }
 
 /// Reads back what the body of a request says.
@@ -179,10 +186,12 @@ pub(crate) fn read_back(body: &str) -> Option<Said> {
         Regex::new(r"n=(\d+) r=(\w+) k=(\w*) why=(\w+) s=(\d{6})?").expect("a regex")
     });
     static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^(\w+) on web-1: ([\d,]+) \w+ event\(s\)\n.*?(\w+):(k\d+);").expect("a regex")
+        Regex::new(r"^([\w.]+) on web-1: ([\d,]+) \w+ event\(s\)\n.*?(?:(\w+):(k\d+);|$)")
+            .expect("a regex")
     });
-    static BUILT_IN: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"^\S+ \*\w+\* `(\w+)` `(?:k=)?([^`]*)`\n").expect("a regex"));
+    static BUILT_IN: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^\S+ \*\w+\* `([\w.]+)` `(?:\w+=)?([^`]*)`\n").expect("a regex")
+    });
     static MORE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\*\+([\d,]+) more\* [^\n]*?(, last:)?\n").expect("a regex"));
     let number = |text: &str| text.replace(',', "").parse::<u64>().ok();
@@ -201,7 +210,10 @@ pub(crate) fn read_back(body: &str) -> Option<Said> {
         let rule = found[1].to_owned();
         let k = Regex::new(&format!(r"{rule}:(k\d+);")).ok()?;
         return Some(Said {
-            k: k.captures(text)?[1].into(),
+            k: match is_own(&rule) {
+                true => String::new(),
+                false => k.captures(text)?[1].into(),
+            },
             rule,
             count: number(&found[2])?,
             why: "plain".into(),

@@ -1,0 +1,106 @@
+//! What people should hear of followed files.
+
+use std::path::{Path, PathBuf};
+
+use crate::engine::own::Trouble;
+use crate::rules::own::Own;
+
+/// Something that people or the rest of the engine should hear of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A file is followed from now on.
+    Follows {
+        /// Which.
+        path: PathBuf,
+        /// From which byte.
+        offset: u64,
+    },
+    /// A file was replaced by another of the same name.
+    Rotated {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// A file was cut short and begins anew.
+    Truncated {
+        /// Which.
+        path: PathBuf,
+        /// Bytes that were seen and can no longer be read.
+        n_lost: u64,
+    },
+    /// The end of a file was cut or edited in place.
+    CutInPlace {
+        /// Which.
+        path: PathBuf,
+        /// Where reading goes on.
+        offset: u64,
+    },
+    /// A file is gone before it was read to its end.
+    Lost {
+        /// Which.
+        path: PathBuf,
+        /// Bytes that were seen and can no longer be read.
+        n_lost: u64,
+    },
+    /// A file or directory cannot be read. Said once until it can.
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It still cannot be read.
+    StaysUnreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// It can be read again.
+    Readable {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A file that a rule names without wildcards was followed, and nothing has stood
+    /// at its name for long. Said once until something does.
+    StaysAway {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// There is a file again at a name of which that was said.
+    Back {
+        /// The name.
+        path: PathBuf,
+    },
+    /// Lines were longer than what is kept.
+    LinesCut {
+        /// Where.
+        path: PathBuf,
+        /// How many.
+        n_lines: u64,
+    },
+}
+
+impl Notice {
+    /// The event that it is, if a person should hear of it at once.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let (path, what): (&Path, String) = match self {
+            Self::StaysUnreadable { path, why } => (path, format!("cannot be read: {why}")),
+            Self::StaysAway { path } => (path, "was followed and is gone".to_owned()),
+            Self::Follows { .. }
+            | Self::Rotated { .. }
+            | Self::Truncated { .. }
+            | Self::CutInPlace { .. }
+            | Self::Lost { .. }
+            | Self::Unreadable { .. }
+            | Self::Readable { .. }
+            | Self::Back { .. }
+            | Self::LinesCut { .. } => return None,
+        };
+        Some(Trouble {
+            own: Own::Source,
+            subject: path.to_string_lossy().into_owned(),
+            what: format!("{}: {what}", path.display()),
+            at_fault: None,
+        })
+    }
+}
