@@ -277,7 +277,7 @@ impl Engine {
                 outcome,
             } => {
                 let known = self.schedule.stream(stream);
-                let source = known.map(|stream| (stream.generation, stream.source.clone()));
+                let source = known.map(|stream| (stream.generation, stream.source()));
                 let hits = self
                     .schedule
                     .read_done(now.moment, stream, ending, epoch, outcome);

@@ -8,7 +8,7 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use super::commit::{StreamRecord, Taken};
 use super::identity::{Facts, Identity, Mark, Place};
 use super::ids::StreamId;
 use super::scan::{Ending, Hit, Scanned};
+use super::schedule::Entry;
 use super::time::Moment;
 use crate::rules::RuleKey;
 use crate::rules::pattern::Matcher;
@@ -37,13 +38,11 @@ pub struct Stream {
     /// taken for those of yesterday.
     pub generation: StreamId,
     /// Where it was seen last.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// The name by which the rules follow it, even after it was renamed.
-    pub name: PathBuf,
+    pub name: Arc<Path>,
     /// The file behind `path`, if that is a link.
-    pub real: Option<PathBuf>,
-    /// How messages name it.
-    pub source: Arc<str>,
+    pub real: Option<Arc<Path>>,
     /// Whether its name is still its own.
     pub naming: Naming,
     /// How to know it again.
@@ -60,10 +59,8 @@ pub struct Stream {
     pub taken: Option<Taken>,
     /// Rules that do not care for lines that end at or before a byte.
     pub joined: BTreeMap<RuleKey, u64>,
-    /// The rules that follow it, by their place in the rule set.
-    pub rules: Vec<usize>,
-    /// Those rules, ready to search.
-    pub matcher: Arc<Matcher>,
+    /// The rules that follow it.
+    pub following: Arc<Following>,
     /// Whether the rules changed while it was being read: what comes of that read
     /// does not count.
     pub outdated: bool,
@@ -101,6 +98,15 @@ pub struct Stream {
     pub looked_for: bool,
 }
 
+/// The rules that follow a file.
+#[derive(Debug)]
+pub struct Following {
+    /// By their place in the rule set.
+    pub rules: Vec<usize>,
+    /// Ready to search.
+    pub matcher: Arc<Matcher>,
+}
+
 /// Whether a name still belongs to a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Naming {
@@ -133,11 +139,11 @@ pub enum Phase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unread {
     /// The name under which that was reported.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// How often it was tried.
     pub n_faults: u32,
-    /// When it is tried again.
-    pub retry: Moment,
+    /// When it is tried again, if a name or an open descriptor leads to it.
+    pub retry: Option<Moment>,
 }
 
 /// An unfinished line at the end of a file.
@@ -153,11 +159,10 @@ pub struct Unfinished {
 
 impl Stream {
     /// Begins to follow a file.
-    pub fn new(id: StreamId, path: PathBuf, facts: &Facts, matcher: Arc<Matcher>) -> Self {
+    pub fn new(id: StreamId, path: Arc<Path>, facts: &Facts, following: Arc<Following>) -> Self {
         Self {
             id,
             generation: id,
-            source: path.to_string_lossy().into(),
             name: path.clone(),
             path,
             real: None,
@@ -169,8 +174,7 @@ impl Stream {
             modified: 0,
             taken: None,
             joined: BTreeMap::new(),
-            rules: Vec::new(),
-            matcher,
+            following,
             outdated: false,
             phase: Phase::Resting,
             again: false,
@@ -191,7 +195,8 @@ impl Stream {
     }
 
     /// Goes on with a file from an earlier life.
-    pub fn restored(record: StreamRecord, matcher: Arc<Matcher>) -> Self {
+    pub fn restored(record: StreamRecord, following: Arc<Following>) -> Self {
+        let name: Arc<Path> = record.name.as_path().into();
         let facts = Facts {
             place: record.identity.place,
             ..Facts::default()
@@ -211,8 +216,11 @@ impl Stream {
             size: record.size,
             taken: record.taken,
             joined: record.joined,
-            path: record.path,
-            ..Self::new(record.id, record.name, &facts, matcher)
+            path: match record.path == record.name {
+                true => name.clone(),
+                false => record.path.into(),
+            },
+            ..Self::new(record.id, name, &facts, following)
         }
     }
 
@@ -221,8 +229,8 @@ impl Stream {
         StreamRecord {
             id: self.id,
             generation: self.generation,
-            path: self.path.clone(),
-            name: self.name.clone(),
+            path: self.path.to_path_buf(),
+            name: self.name.to_path_buf(),
             rotated: self.naming != Naming::Here,
             heir_of: self.heir_of,
             identity: self.identity.clone(),
@@ -261,10 +269,14 @@ impl Stream {
     }
 
     /// Gives it another name, by which the rules follow it.
-    pub fn rename(&mut self, path: &Path) {
-        self.path = path.to_owned();
-        self.name = path.to_owned();
-        self.source = path.to_string_lossy().into();
+    pub fn rename(&mut self, path: Arc<Path>) {
+        self.path = path.clone();
+        self.name = path;
+    }
+
+    /// How messages name it: where it was seen when rules last followed it there.
+    pub fn source(&self) -> Arc<str> {
+        self.name.to_string_lossy().into()
     }
 
     /// Where it lives.
@@ -305,6 +317,15 @@ impl Stream {
         mark.is_none_or(|mark| hashes.last().copied().flatten() == Some(mark.hash))
     }
 
+    /// Whether a listing tells nothing new of it.
+    pub fn is_as_listed(&self, entry: &Entry) -> bool {
+        let facts = &entry.facts;
+        self.naming == Naming::Here
+            && (self.size, self.modified) == (facts.size, facts.modified)
+            && *self.path == *entry.path
+            && self.real.as_deref() == entry.real.as_deref()
+    }
+
     /// Whether nothing of it was read yet.
     pub fn is_fresh(&self) -> bool {
         self.offset == 0 && self.identity.marks.is_empty() && self.taken.is_none()
@@ -313,7 +334,7 @@ impl Stream {
     /// When it wants a look even if nothing happens.
     pub fn wakeup(&self) -> Option<Moment> {
         if let Some(unread) = &self.unread {
-            return Some(unread.retry);
+            return unread.retry;
         }
         let unfinished = self
             .unfinished
@@ -350,6 +371,10 @@ impl Stream {
         }
         self.identity.climb(&scanned.marks);
         self.joined.retain(|_, &mut from| from > scanned.upto);
+        if self.joined.is_empty() {
+            // An emptied map keeps its memory, and most files have none.
+            self.joined = BTreeMap::new();
+        }
         if (self.taken.as_ref()).is_some_and(|taken| taken.start < self.offset) {
             self.taken = None;
         }

@@ -423,8 +423,8 @@ fn an_unreadable_file_is_read_when_it_can_be() {
         05:05 file readable
         ",
         "
-        00:15 logcrier.source /logs/app.log first 1
-        05:31 alpha k1 first 1
+        00:13 logcrier.source /logs/app.log first 1
+        05:29 alpha k1 first 1
         ",
     );
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::names::in_scope;
 use super::{Entry, Schedule, Scope};
 use crate::engine::ids::StreamId;
-use crate::engine::stream::{Naming, Phase, Stream};
+use crate::engine::stream::{Following, Naming, Phase, Stream};
 use crate::engine::time::Moment;
 use crate::rules::pattern::Matcher;
 use crate::rules::{From, Rule, RuleKey, RuleSet};
@@ -22,9 +22,9 @@ impl Schedule {
         self.keys = keys_of(&rules);
         self.rules = rules;
         self.epoch += 1;
-        self.matchers.clear();
+        self.followings.clear();
         self.keep_known_globs();
-        let ids: Vec<StreamId> = self.streams.keys().copied().collect();
+        let ids = self.streams.ids();
         for id in ids {
             let Some(stream) = self.streams.get(&id) else {
                 continue;
@@ -38,10 +38,9 @@ impl Schedule {
                 self.forget(id);
                 continue;
             }
-            let matcher = self.matcher(&kept);
+            let following = self.following(&kept);
             if let Some(stream) = self.streams.get_mut(&id) {
-                stream.rules = kept;
-                stream.matcher = matcher;
+                stream.following = following;
             }
         }
         self.wanted.insert(Scope::All);
@@ -68,16 +67,19 @@ impl Schedule {
     }
 
     /// Some rules, ready to search.
-    pub(super) fn matcher(&mut self, rules: &[usize]) -> Arc<Matcher> {
-        if let Some(matcher) = self.matchers.get(rules) {
-            return matcher.clone();
+    pub(super) fn following(&mut self, rules: &[usize]) -> Arc<Following> {
+        if let Some(following) = self.followings.get(rules) {
+            return following.clone();
         }
         let patterns: Vec<_> = (rules.iter())
             .map(|&idx| &self.rules.rules[idx].patterns)
             .collect();
         let matcher = Arc::new(Matcher::new(&patterns, crate::engine::scan::LINE_BYTES_MAX));
-        self.matchers.insert(rules.to_vec(), matcher.clone());
-        matcher
+        let rules = rules.to_vec();
+        let following = Arc::new(Following { rules, matcher });
+        let rules = following.rules.clone();
+        self.followings.insert(rules, following.clone());
+        following
     }
 
     /// Forgets patterns that no rule has any more: if they come back, their files
@@ -98,15 +100,14 @@ impl Schedule {
             return;
         };
         let mut all: BTreeSet<usize> = self.rules_of(name).into_iter().collect();
-        all.extend(&stream.rules);
-        if all.len() == stream.rules.len() {
+        all.extend(&stream.following.rules);
+        if all.len() == stream.following.rules.len() {
             return;
         }
         let all: Vec<usize> = all.into_iter().collect();
-        let matcher = self.matcher(&all);
+        let following = self.following(&all);
         if let Some(stream) = self.streams.get_mut(&id) {
-            stream.rules = all;
-            stream.matcher = matcher;
+            stream.following = following;
             stream.outdated = stream.phase == Phase::Reading;
         }
     }

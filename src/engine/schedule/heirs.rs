@@ -5,7 +5,7 @@ use std::path::Path;
 use super::Schedule;
 use crate::engine::identity::{self, Facts, Verdict};
 use crate::engine::ids::StreamId;
-use crate::engine::stream::{Naming, Phase, Stream};
+use crate::engine::stream::{Naming, Phase};
 
 /// Whether a file may be the continuation of the one that had its name before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +21,7 @@ pub(super) enum Heirship {
 impl Schedule {
     /// It is known what became of a file: those that may continue it can go on.
     pub(super) fn wake_heirs(&mut self, id: StreamId) {
-        let heirs: Vec<StreamId> = (self.streams.values())
-            .filter(|stream| stream.heir_of == Some(id))
-            .map(|stream| stream.id)
-            .collect();
-        for heir in heirs {
+        for heir in self.streams.heirs_of(id) {
             self.wake(heir);
         }
     }
@@ -105,28 +101,27 @@ impl Schedule {
 
     /// The file that stood at a name before: the one that is thought to stand there
     /// still, or the last one that lost it since it was listed.
-    pub(super) fn predecessor(&self, path: &Path) -> Option<StreamId> {
-        let lost = |stream: &&Stream| {
-            stream.naming != Naming::Here && !stream.looked_for && stream.name == path
-        };
-        let lost = || self.streams.values().filter(lost).map(|stream| stream.id);
+    pub(super) fn predecessor(&mut self, path: &Path) -> Option<StreamId> {
         let holder = self.by_path.get(path).and_then(|id| self.streams.get(id));
         // One that was only found there has another name.
-        let holder = holder.filter(|stream| stream.name == path);
-        holder.map(|stream| stream.id).or_else(|| lost().max())
+        if let Some(holder) = holder.filter(|stream| *stream.name == *path) {
+            return Some(holder.id);
+        }
+        let lost = self.streams.lost_from(path);
+        let is_looked_for =
+            |id: &StreamId| (self.streams.get(id)).is_some_and(|stream| stream.looked_for);
+        lost.into_iter().rfind(|id| !is_looked_for(id))
     }
 
     /// Whether a file waits to be told whether it is the continuation of this one.
-    fn has_heir(&self, id: StreamId) -> bool {
-        self.streams
-            .values()
-            .any(|stream| stream.heir_of == Some(id))
+    fn has_heir(&mut self, id: StreamId) -> bool {
+        !self.streams.heirs_of(id).is_empty()
     }
 
     /// Whether another file may turn out to be the continuation of this one: it
     /// took its place, or it is not known yet what did.
-    pub(super) fn may_be_continued(&self, id: StreamId) -> bool {
-        let stream = self.streams.get(&id);
-        self.has_heir(id) || stream.is_some_and(|stream| !stream.looked_for)
+    pub(super) fn may_be_continued(&mut self, id: StreamId) -> bool {
+        let is_looked_for = (self.streams.get(&id)).is_none_or(|stream| stream.looked_for);
+        self.has_heir(id) || !is_looked_for
     }
 }

@@ -51,7 +51,7 @@ impl Schedule {
         stream.again = false;
         Some(LookAt {
             stream: id,
-            path: stream.path.clone(),
+            path: stream.path.to_path_buf(),
             place: stream.place(),
             stretches,
         })
@@ -74,6 +74,9 @@ impl Schedule {
             }
         };
         let Some(facts) = look.opened else {
+            if let Some(unread) = &mut stream.unread {
+                unread.retry = None;
+            }
             return self.lose_name(id);
         };
         self.recovered(id);
@@ -116,7 +119,7 @@ impl Schedule {
                 self.dirty.insert(id);
             }
             Verdict::CutInPlace { resume } => {
-                let path = stream.path.clone();
+                let path = stream.path.to_path_buf();
                 let offset = resume;
                 self.notices.push(Notice::CutInPlace { path, offset });
                 self.begin_anew(id, &facts, resume);
@@ -124,7 +127,7 @@ impl Schedule {
             }
             Verdict::Rewritten | Verdict::Reused | Verdict::Other => {
                 let n_lost = stream.n_behind();
-                let path = stream.path.clone();
+                let path = stream.path.to_path_buf();
                 self.notices.push(Notice::Truncated { path, n_lost });
                 self.begin_anew(id, &facts, 0);
                 return;

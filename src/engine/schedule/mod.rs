@@ -9,7 +9,7 @@
 //! speed delays the others by no more than a region.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,9 +17,8 @@ use super::commit::StreamRecord;
 use super::identity::Place;
 use super::ids::StreamId;
 use super::scan::{Ending, Hit};
-use super::stream::{Naming, Phase, Stream};
+use super::stream::{Following, Naming, Phase, Stream};
 use super::time::Moment;
-use crate::rules::pattern::Matcher;
 use crate::rules::{RuleKey, RuleSet};
 
 mod follow;
@@ -27,10 +26,12 @@ mod heirs;
 mod looks;
 mod names;
 mod notices;
+mod roll;
 mod troubles;
 mod turns;
 
 pub use notices::Notice;
+use roll::Roll;
 use troubles::Lasting;
 pub use turns::{Entry, Fault, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn};
 
@@ -50,14 +51,14 @@ pub struct Schedule {
     /// Rises with every change of the rules.
     epoch: u64,
     keys: Vec<RuleKey>,
-    matchers: BTreeMap<Vec<usize>, Arc<Matcher>>,
+    followings: BTreeMap<Vec<usize>, Arc<Following>>,
     noticing: Noticing,
     excluded: Vec<PathBuf>,
     excluded_places: BTreeSet<Place>,
-    streams: BTreeMap<StreamId, Stream>,
+    streams: Roll,
     by_place: BTreeMap<Place, StreamId>,
-    by_path: BTreeMap<PathBuf, StreamId>,
-    by_real: BTreeMap<PathBuf, StreamId>,
+    by_path: BTreeMap<Arc<Path>, StreamId>,
+    by_real: BTreeMap<Arc<Path>, StreamId>,
     next_id: u64,
     globs: BTreeSet<String>,
     globs_changed: bool,
@@ -80,7 +81,7 @@ pub struct Schedule {
     notices: Vec<Notice>,
     dirty: BTreeSet<StreamId>,
     n_dirty_bytes: u64,
-    rotated: BTreeMap<PathBuf, BTreeSet<StreamId>>,
+    rotated: BTreeMap<Arc<Path>, BTreeSet<StreamId>>,
 }
 
 /// A listing that the host is making.
@@ -116,11 +117,11 @@ impl Schedule {
             keys: follow::keys_of(&rules),
             rules,
             epoch: 0,
-            matchers: BTreeMap::new(),
+            followings: BTreeMap::new(),
             noticing,
             excluded: start.excluded,
             excluded_places: start.excluded_places,
-            streams: BTreeMap::new(),
+            streams: Roll::default(),
             by_place: BTreeMap::new(),
             by_path: BTreeMap::new(),
             by_real: BTreeMap::new(),
@@ -152,12 +153,11 @@ impl Schedule {
                 schedule.dirty.insert(id);
                 continue;
             }
-            let matcher = schedule.matcher(&rules);
-            let mut stream = Stream::restored(record, matcher);
-            stream.rules = rules;
+            let following = schedule.following(&rules);
+            let stream = Stream::restored(record, following);
             schedule.by_place.insert(stream.place(), id);
             schedule.by_path.insert(stream.path.clone(), id);
-            schedule.streams.insert(id, stream);
+            schedule.streams.insert(stream);
         }
         schedule
     }
@@ -182,7 +182,7 @@ impl Schedule {
         match hint {
             Hint::Lost => {
                 self.wanted.insert(Scope::All);
-                let ids: Vec<StreamId> = self.streams.keys().copied().collect();
+                let ids = self.streams.ids();
                 for id in ids {
                     self.wake(id);
                 }
@@ -208,13 +208,7 @@ impl Schedule {
         if self.next_listing <= now && self.listing.is_none() {
             self.wanted.insert(Scope::All);
         }
-        let due: Vec<StreamId> = self
-            .streams
-            .values()
-            .filter(|stream| stream.wakeup().is_some_and(|at| at <= now))
-            .map(|stream| stream.id)
-            .collect();
-        for id in due {
+        for id in self.streams.due_by(now) {
             self.wake(id);
         }
     }
@@ -222,18 +216,16 @@ impl Schedule {
     /// When something becomes due.
     pub fn wakeup(&self) -> Option<Moment> {
         let listing = self.listing.is_none().then_some(self.next_listing);
-        let streams = self
-            .streams
-            .values()
-            .filter(|stream| stream.phase == Phase::Resting)
-            .filter_map(Stream::wakeup)
-            .min();
-        [listing, streams].into_iter().flatten().min()
+        [listing, self.streams.first_due()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next turn, if there is one and the host has room for it. Reads are only
     /// given where `may_read`: what is not read stays in the files.
     pub fn next_turn(&mut self, now: Moment, may_read: bool) -> Option<Turn> {
+        self.streams.file();
         if let Some(order) = self.orders.pop_front() {
             return Some(order);
         }
@@ -278,14 +270,14 @@ impl Schedule {
                     self.n_turns += 1;
                     return Some(Turn::Read(Read {
                         stream: id,
-                        path: stream.path.clone(),
+                        path: stream.path.to_path_buf(),
                         place: stream.place(),
                         offset: stream.offset,
                         mark: stream.identity.mark_at(stream.offset),
                         head: stream.identity.head.last().copied(),
                         skipping: stream.skipping,
                         ending: stream.ending(now),
-                        matcher: stream.matcher.clone(),
+                        matcher: stream.following.matcher.clone(),
                         epoch: self.epoch,
                     }));
                 }
@@ -327,11 +319,12 @@ impl Schedule {
         let before = (stream.offset, stream.taken.clone());
         if scanned.n_cut > 0 {
             self.notices.push(Notice::LinesCut {
-                path: stream.path.clone(),
+                path: stream.path.to_path_buf(),
                 n_lines: scanned.n_cut,
             });
         }
-        let rules = stream.rules.clone();
+        let following = stream.following.clone();
+        let rules = &following.rules;
         let keys: Vec<RuleKey> = rules.iter().map(|&idx| self.keys[idx].clone()).collect();
         let mut hits = stream.advance(now, ending, scanned, &keys);
         for hit in &mut hits {

@@ -1,7 +1,8 @@
 //! Which name leads to which file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Entry, Fault, Listing, Notice, Schedule, Scope, Turn};
 use crate::engine::identity::{Facts, Place};
@@ -17,16 +18,13 @@ impl Schedule {
         };
         let scope = ordered.scope;
         self.note_faults(now, &scope, &listing.faults);
-        let mut seen: BTreeMap<&Path, Place> = BTreeMap::new();
-        for entry in &listing.entries {
-            seen.insert(&entry.path, entry.facts.place);
-        }
+        let seen = Seen(&listing.entries);
         let excluded = std::mem::take(&mut self.excluded);
         for entry in &listing.entries {
             let is_own = excluded.iter().any(|dir| entry.path.starts_with(dir))
                 || self.excluded_places.contains(&entry.facts.place);
             if !is_own {
-                self.meet_entry(entry, &seen, ordered.number);
+                self.meet_entry(entry, seen, ordered.number);
             }
         }
         self.excluded = excluded;
@@ -34,7 +32,7 @@ impl Schedule {
             .streams
             .values()
             .filter(|stream| stream.naming == Naming::Here && in_scope(&scope, &stream.path))
-            .filter(|stream| seen.get(stream.path.as_path()) != Some(&stream.place()))
+            .filter(|stream| seen.place_of(&stream.path) != Some(stream.place()))
             .filter(|stream| {
                 !(listing.faults.iter()).any(|(directory, _)| stream.path.starts_with(directory))
             })
@@ -56,13 +54,7 @@ impl Schedule {
             if listing.faults.is_empty() {
                 self.note_missing(now);
             }
-            let rotated: Vec<StreamId> = self
-                .streams
-                .values()
-                .filter(|stream| stream.naming != Naming::Here)
-                .map(|stream| stream.id)
-                .collect();
-            for id in rotated {
+            for id in self.streams.lost() {
                 self.seek_again(id);
                 self.wake(id);
             }
@@ -74,7 +66,7 @@ impl Schedule {
     fn settle(&mut self) {
         self.from_the_end = false;
         if self.listed_for.replace(self.epoch).is_none() {
-            let ids: Vec<StreamId> = self.streams.keys().copied().collect();
+            let ids = self.streams.ids();
             for id in ids {
                 self.wake(id);
             }
@@ -82,7 +74,7 @@ impl Schedule {
                 .streams
                 .values()
                 .filter(|stream| stream.naming != Naming::Here);
-            let lost: BTreeSet<PathBuf> = lost.map(|stream| stream.name.clone()).collect();
+            let lost: BTreeSet<Arc<Path>> = lost.map(|stream| stream.name.clone()).collect();
             for name in lost {
                 self.miss(&name);
             }
@@ -92,18 +84,17 @@ impl Schedule {
     /// What took the place of files that lost their names before this listing was
     /// ordered is known now.
     fn look_for_lost(&mut self, scope: &Scope, number: u64, faults: &[(PathBuf, String)]) {
-        let mut found = Vec::new();
-        for stream in self.streams.values_mut() {
-            let name = stream.name.as_path();
+        for id in self.streams.lost() {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            let name = &*stream.name;
             let is_hidden = faults.iter().any(|(path, _)| name.starts_with(path));
-            let is_lost = stream.naming != Naming::Here && stream.lost_after < number;
+            let is_lost = stream.lost_after < number;
             if is_lost && !stream.looked_for && in_scope(scope, name) && !is_hidden {
                 stream.looked_for = true;
-                found.push(stream.id);
+                self.wake(id);
             }
-        }
-        for id in found {
-            self.wake(id);
         }
     }
 
@@ -115,8 +106,8 @@ impl Schedule {
         if std::mem::take(&mut stream.seek_failed) {
             self.orders.push_back(Turn::Seek {
                 stream: id,
-                path: stream.path.clone(),
-                real: stream.real.clone(),
+                path: stream.path.to_path_buf(),
+                real: stream.real.as_deref().map(Path::to_owned),
                 place: stream.place(),
             });
         }
@@ -132,6 +123,7 @@ impl Schedule {
         }
         match found {
             Ok(Some(path)) => {
+                let path: Arc<Path> = path.into();
                 stream.naming = Naming::Rotated;
                 stream.confirmed = false;
                 let old = std::mem::replace(&mut stream.path, path.clone());
@@ -173,7 +165,7 @@ impl Schedule {
         if let Some(unread) = &stream.unread
             && self.ends_trouble(&unread.path)
         {
-            let (path, n_lost) = (unread.path.clone(), stream.n_behind());
+            let (path, n_lost) = (unread.path.to_path_buf(), stream.n_behind());
             self.notices.push(Notice::Lost { path, n_lost });
         }
         if self.by_place.get(&stream.place()) == Some(&id) {
@@ -219,8 +211,8 @@ impl Schedule {
                 self.dirty.insert(id);
                 self.orders.push_back(Turn::Seek {
                     stream: id,
-                    path: stream.path.clone(),
-                    real: stream.real.clone(),
+                    path: stream.path.to_path_buf(),
+                    real: stream.real.as_deref().map(Path::to_owned),
                     place: stream.place(),
                 });
                 let path = stream.path.clone();
@@ -232,7 +224,7 @@ impl Schedule {
                 stream.naming = Naming::Sought;
                 self.orders.push_back(Turn::Seek {
                     stream: id,
-                    path: stream.path.clone(),
+                    path: stream.path.to_path_buf(),
                     real: None,
                     place: stream.place(),
                 });
@@ -240,13 +232,13 @@ impl Schedule {
             Naming::Sought => {}
             Naming::Nameless => {
                 // Neither a name nor an open descriptor leads to it.
-                let (path, n_lost) = (stream.name.clone(), stream.n_behind());
+                let (path, n_lost) = (stream.name.to_path_buf(), stream.n_behind());
                 let is_told = n_lost == 0 || stream.unread.is_some();
                 if self.may_be_continued(id) {
                     // What it was read up to is needed still.
-                    self.streams
-                        .entry(id)
-                        .and_modify(|stream| stream.is_memory = true);
+                    if let Some(stream) = self.streams.get_mut(&id) {
+                        stream.is_memory = true;
+                    }
                     return self.wake_heirs(id);
                 }
                 if !is_told {
@@ -284,7 +276,7 @@ impl Schedule {
         if let Some(real) = &stream.real {
             self.by_real.insert(real.clone(), id);
         }
-        self.streams.insert(id, stream);
+        self.streams.insert(stream);
         self.dirty.insert(id);
     }
 
@@ -295,7 +287,7 @@ impl Schedule {
     }
 
     /// Holds one listed file against what is known.
-    fn meet_entry(&mut self, entry: &Entry, seen: &BTreeMap<&Path, Place>, number: u64) {
+    fn meet_entry(&mut self, entry: &Entry, seen: Seen<'_>, number: u64) {
         let place = entry.facts.place;
         if let Some(&id) = self.by_place.get(&place)
             && let Some(stream) = self.streams.get(&id)
@@ -322,13 +314,16 @@ impl Schedule {
     }
 
     /// A listed file is one that is followed.
-    fn meet_again(&mut self, id: StreamId, entry: &Entry, seen: &BTreeMap<&Path, Place>) {
+    fn meet_again(&mut self, id: StreamId, entry: &Entry, seen: Seen<'_>) {
         let place = entry.facts.place;
         let Some(stream) = self.streams.get(&id) else {
             return;
         };
-        if stream.path != entry.path {
-            let is_second_name = seen.get(stream.path.as_path()) == Some(&place);
+        if stream.is_as_listed(entry) {
+            return;
+        }
+        if *stream.path != *entry.path {
+            let is_second_name = seen.place_of(&stream.path) == Some(place);
             self.add_rules(id, &entry.path);
             if is_second_name {
                 // One file, two names: followed once, for the rules of both.
@@ -339,29 +334,28 @@ impl Schedule {
             };
             let old_path = stream.path.clone();
             self.unname(&old_path, id);
-            if let Some(&other) = self.by_path.get(&entry.path)
+            if let Some(&other) = self.by_path.get(&*entry.path)
                 && other != id
             {
                 self.displace(other);
             }
-            self.by_path.insert(entry.path.clone(), id);
             if let Some(stream) = self.streams.get_mut(&id) {
-                stream.rename(&entry.path);
+                stream.rename(entry.path.as_path().into());
             }
             self.dirty.insert(id);
-        }
-        self.by_path.insert(entry.path.clone(), id);
-        if let Some(real) = &entry.real {
-            self.by_real.insert(real.clone(), id);
         }
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
+        self.by_path.insert(stream.path.clone(), id);
         if stream.naming != Naming::Here {
             stream.naming = Naming::Here;
             self.dirty.insert(id);
         }
-        stream.real = entry.real.clone();
+        stream.real = entry.real.as_deref().map(Arc::from);
+        if let Some(real) = &stream.real {
+            self.by_real.insert(real.clone(), id);
+        }
         let changed = (stream.size, stream.modified) != (entry.facts.size, entry.facts.modified);
         // What cannot be read has its own times to be tried.
         if changed && stream.unread.is_none() {
@@ -376,7 +370,7 @@ impl Schedule {
             return;
         }
         let before = self.predecessor(&entry.path);
-        if let Some(&holder) = self.by_path.get(&entry.path) {
+        if let Some(&holder) = self.by_path.get(&*entry.path) {
             self.displace(holder);
         }
         if let Some(before) = before {
@@ -385,19 +379,30 @@ impl Schedule {
             });
             self.displace(before);
         }
-        let matcher = self.matcher(&rules);
+        let following = self.following(&rules);
         let id = self.next_stream_id();
-        let mut stream = Stream::new(id, entry.path.clone(), &entry.facts, matcher);
-        stream.real = entry.real.clone();
+        let path = entry.path.as_path().into();
+        let mut stream = Stream::new(id, path, &entry.facts, following);
+        stream.real = entry.real.as_deref().map(Arc::from);
         stream.heir_of = before;
         self.place_at_start(&mut stream, &rules, entry);
-        stream.rules = rules;
         self.notices.push(Notice::Follows {
             path: entry.path.clone(),
             offset: stream.offset,
         });
         self.add(stream);
         self.wake(id);
+    }
+}
+
+/// What a listing shows, to be asked by name.
+#[derive(Debug, Clone, Copy)]
+struct Seen<'a>(&'a [Entry]);
+
+impl Seen<'_> {
+    fn place_of(self, path: &Path) -> Option<Place> {
+        let found = self.0.binary_search_by(|entry| (*entry.path).cmp(path));
+        found.ok().map(|idx| self.0[idx].facts.place)
     }
 }
 

@@ -61,13 +61,13 @@ impl Schedule {
             Box::new(Unread {
                 path: stream.name.clone(),
                 n_faults: 0,
-                retry: now,
+                retry: None,
             })
         });
         let wait = Duration::from_secs(1 << unread.n_faults.min(5));
         unread.n_faults += 1;
-        unread.retry = now.after(wait.min(RETRY_MAX));
-        let path = unread.path.clone();
+        unread.retry = Some(now.after(wait.min(RETRY_MAX)));
+        let path = unread.path.to_path_buf();
         let lasting = self.unreadable.entry(path.clone());
         let lasting = lasting.or_insert_with(|| Lasting::new(now));
         lasting.n_files += usize::from(is_new);
@@ -87,7 +87,7 @@ impl Schedule {
         if let Some(unread) = stream.unread.take()
             && self.ends_trouble(&unread.path)
         {
-            let path = unread.path;
+            let path = unread.path.to_path_buf();
             self.notices.push(Notice::Readable { path });
         }
     }
@@ -144,7 +144,7 @@ impl Schedule {
     /// After a listing of everything: which names are without a file, and how long.
     pub(super) fn note_missing(&mut self, now: Moment) {
         for (path, lasting) in std::mem::take(&mut self.missing) {
-            let holder = self.by_path.get(&path).and_then(|id| self.streams.get(id));
+            let holder = self.by_path.get(&*path).and_then(|id| self.streams.get(id));
             let mut lasting = lasting.unwrap_or(Lasting::new(now));
             if holder.is_some_and(|holder| holder.naming == Naming::Here) {
                 if lasting.is_told {
