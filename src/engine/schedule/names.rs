@@ -319,7 +319,7 @@ impl Schedule {
         let Some(stream) = self.streams.get(&id) else {
             return;
         };
-        if stream.is_as_listed(entry) {
+        if stream.unread.is_none() && stream.is_as_listed(entry) {
             return;
         }
         if *stream.path != *entry.path {
@@ -357,8 +357,12 @@ impl Schedule {
             self.by_real.insert(real.clone(), id);
         }
         let changed = (stream.size, stream.modified) != (entry.facts.size, entry.facts.modified);
-        // What cannot be read has its own times to be tried.
-        if changed && stream.unread.is_none() {
+        let wakes = match &stream.unread {
+            // What cannot be read has its own times to be tried, unless it was gone.
+            Some(unread) => unread.retry.is_none(),
+            None => changed,
+        };
+        if wakes {
             self.wake(id);
         }
     }
