@@ -27,7 +27,7 @@
 //! # Who may import whom
 //!
 //! ```text
-//! main → cli → host → engine → rules → diagnostic
+//! main → cli → host → engine → rules → diagnostic → secrets
 //! ```
 //!
 //! `rules` and `engine` are pure: no clock, no files, no network, no tasks, no
@@ -35,7 +35,10 @@
 //! only `cli` and the tests start it. `tests/agent/layering.rs` holds this table
 //! against the `use` lines.
 
+pub mod secrets;
+
 pub mod diagnostic;
+
 pub mod rules;
 
 pub mod engine;

@@ -73,7 +73,7 @@ pub fn run(
         request_id: Ids::new(random()).request(EventId(random()), name.as_str(), "by hand"),
         space: name.clone(),
         threaded: false,
-        body: word_by_hand(&args.text, &surface),
+        body: word_by_hand(&rules.redactor.redact(&args.text), &surface),
     };
     match super::runtime()?.block_on(try_to(&chat, space, &post)) {
         Ok(()) => {

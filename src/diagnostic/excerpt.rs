@@ -6,15 +6,14 @@
 
 use std::ops::Range;
 
+use crate::secrets::{REDACTED, Redactor};
+
 /// How many columns of a line are shown, and how many of them before the caret.
 const COLUMNS_MAX: usize = 110;
 const COLUMNS_BEFORE: usize = 40;
 
 /// How many bytes before and behind the caret are looked at.
 const WINDOW_BYTES: usize = 1_000;
-
-/// What stands for a secret.
-const REDACTED: &str = "[redacted]";
 
 /// What stands for what was cut off.
 const CUT: char = '…';
@@ -166,11 +165,12 @@ fn columns(char: char) -> usize {
 }
 
 /// Returns where a line holds the user or the query of an address, or the value of
-/// `key=` or `token=`: that is what makes a webhook address a password.
+/// `key=` or `token=`: that is what makes a webhook address a password. What is
+/// secret in a log is secret here as well.
 fn secrets_in(line: &str) -> Vec<Range<usize>> {
     // Only ASCII letters change, so that offsets stay true.
     let lower = line.to_ascii_lowercase();
-    let mut secrets = Vec::new();
+    let mut secrets = Redactor::default().secrets_in(line).ranges().to_vec();
     for (scheme, _) in lower.match_indices("://") {
         let address = scheme..end_of_word(line, scheme);
         let host = scheme + "://".len();

@@ -323,6 +323,15 @@ impl Report {
         );
     }
 
+    /// A secret that is everywhere.
+    pub fn redacts_everything(&mut self, at: Span) {
+        self.error(
+            at,
+            "this regex matches in every text, also in an empty one".into(),
+            hint("name something that must be there, such as `ref-\\d+`"),
+        );
+    }
+
     /// A regex that asks for a line break.
     pub fn never_matches(&mut self, at: Span) {
         self.warning(

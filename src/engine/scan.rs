@@ -165,7 +165,10 @@ fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, 
             start,
             end,
             unfinished: !finished,
-            sample: Arc::new(sample(line, &bytes[found.record], found.captures)),
+            sample: Arc::new(match found.redacted {
+                Some(text) => redacted(line, &bytes[found.record], &text, found.captures),
+                None => sample(line, &bytes[found.record], found.captures),
+            }),
         });
     });
 }
@@ -193,6 +196,28 @@ fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Samp
         n_more_bytes: line_end.saturating_sub(n_shown) as u64,
         captures,
     }
+}
+
+/// The sample of a record that had secrets. How long they were is not told.
+fn redacted(line: &[u8], record: &[u8], text: &str, captures: Vec<(Arc<str>, String)>) -> Sample {
+    let (kept, rest) = match text.char_indices().nth(SAMPLE_CHARS_MAX) {
+        Some((idx, _)) => text.split_at(idx),
+        None => (text, ""),
+    };
+    Sample {
+        line: kept.to_owned(),
+        n_more_bytes: (rest.len() + n_beyond(line, record)) as u64,
+        captures,
+    }
+}
+
+/// The bytes of a line that are not in its record, but for its ending.
+fn n_beyond(line: &[u8], record: &[u8]) -> usize {
+    if record.len() < LINE_BYTES_MAX - 3 {
+        return 0;
+    }
+    let line_end = line.iter().rposition(|byte| !matches!(byte, b'\r' | 0));
+    line_end.map_or(0, |idx| (idx + 1).saturating_sub(record.len()))
 }
 
 /// How many bytes the first `n` characters take, a broken sequence being one.

@@ -33,6 +33,8 @@ use glob::Glob;
 use pattern::Patterns;
 use template::Template;
 
+use crate::secrets::Redactor;
+
 /// The space that `LOGCRIER_WEBHOOK` makes.
 const SPACE_DEFAULT: &str = "default";
 
@@ -49,6 +51,8 @@ pub struct RuleSet {
     pub rules: Vec<Arc<Rule>>,
     /// The agent's own rules, which follow no files: [`own::rules`].
     pub own: Vec<Arc<Rule>>,
+    /// What must not be stored, shown or sent.
+    pub redactor: Arc<Redactor>,
 }
 
 /// One rule, checked.

@@ -18,6 +18,7 @@
 //! bad bytes, and `(?-u:\xFF)` still works.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -27,6 +28,8 @@ use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 use regex_syntax::hir::{self, Hir, HirKind};
+
+use crate::secrets::{REDACTED, Redactor, Secrets};
 
 /// How many characters a class may have to be searched for as it is.
 const CLASS_CHARS_SMALL: usize = 8;
@@ -133,6 +136,7 @@ pub struct Matcher {
     gate: Option<meta::Regex>,
     which: Option<meta::Regex>,
     line_bytes_max: usize,
+    redactor: Arc<Redactor>,
 }
 
 /// One rule's hit on one record.
@@ -144,7 +148,10 @@ pub struct Match {
     pub line: Range<usize>,
     /// The record: the line without its ending, and not beyond `line_max`.
     pub record: Range<usize>,
-    /// The named captures that took part, as text, in the order of the pattern.
+    /// The record as text without its secrets, if it has any.
+    pub redacted: Option<Arc<str>>,
+    /// The named captures that took part, as text without secrets, in the order of
+    /// the pattern.
     pub captures: Vec<(Arc<str>, String)>,
 }
 
@@ -153,6 +160,8 @@ struct Record<'a> {
     bytes: &'a [u8],
     /// The same with bad bytes replaced, if it has any.
     replaced: Option<String>,
+    /// What of the text is secret: looked for when the record first is a hit.
+    secrets: OnceCell<Secrets>,
 }
 
 impl Matcher {
@@ -185,7 +194,14 @@ impl Matcher {
             rules,
             owners,
             line_bytes_max: line_bytes_max.max(1),
+            redactor: Arc::default(),
         }
+    }
+
+    /// Hides other secrets than those that are built in, too.
+    pub fn hiding(mut self, redactor: Arc<Redactor>) -> Self {
+        self.redactor = redactor;
+        self
     }
 
     /// Finds every hit in a region of whole lines (the last may lack its ending),
@@ -240,15 +256,21 @@ impl Matcher {
     ) {
         let range = record_in(region, line.clone(), self.line_bytes_max);
         let record = Record::new(&region[range.clone()]);
+        let mut redacted = None;
         let mut report = |rule: usize| {
-            if let Some(captures) = self.rules[rule].hit(&record) {
-                on_match(Match {
-                    rule,
-                    line: line.clone(),
-                    record: range.clone(),
-                    captures,
-                });
+            let Some(captures) = self.rules[rule].hit(&record, &self.redactor) else {
+                return;
+            };
+            if redacted.is_none() {
+                redacted = record.redacted(&self.redactor);
             }
+            on_match(Match {
+                rule,
+                line: line.clone(),
+                record: range.clone(),
+                redacted: redacted.clone(),
+                captures,
+            });
         };
         let Some(which) = &self.which else {
             (0..self.rules.len()).for_each(report);
@@ -272,7 +294,7 @@ impl Matcher {
 
 impl Patterns {
     /// Returns the captures of the first pattern found, if the record is a hit.
-    fn hit(&self, record: &Record<'_>) -> Option<Vec<(Arc<str>, String)>> {
+    fn hit(&self, record: &Record<'_>, redactor: &Redactor) -> Option<Vec<(Arc<str>, String)>> {
         let pattern = self.matches.iter().find(|pattern| record.holds(pattern))?;
         if self.excepts.iter().any(|pattern| record.holds(pattern)) {
             return None;
@@ -288,8 +310,9 @@ impl Patterns {
             pattern.regex().captures(text, &mut captures);
             if captures.is_match() {
                 let taken = pattern.names.iter().filter_map(|(idx, name)| {
-                    let bytes = &text[captures.get_group(*idx)?.range()];
-                    Some((Arc::clone(name), shortened(String::from_utf8_lossy(bytes))))
+                    let range = captures.get_group(*idx)?.range();
+                    let shown = record.shown(text, range, redactor);
+                    Some((Arc::clone(name), shortened(shown)))
                 });
                 return Some(taken.collect());
             }
@@ -304,7 +327,62 @@ impl<'a> Record<'a> {
             Cow::Borrowed(_) => None,
             Cow::Owned(text) => Some(text),
         };
-        Self { bytes, replaced }
+        Self {
+            bytes,
+            replaced,
+            secrets: OnceCell::new(),
+        }
+    }
+
+    /// The record as text.
+    fn text(&self) -> &str {
+        match &self.replaced {
+            Some(text) => text,
+            None => std::str::from_utf8(self.bytes).unwrap_or_default(),
+        }
+    }
+
+    fn secrets(&self, redactor: &Redactor) -> &Secrets {
+        self.secrets
+            .get_or_init(|| redactor.secrets_in(self.text()))
+    }
+
+    /// The record as text without its secrets, if it has any.
+    fn redacted(&self, redactor: &Redactor) -> Option<Arc<str>> {
+        let (secrets, text) = (self.secrets(redactor), self.text());
+        (!secrets.is_empty()).then(|| secrets.hide(text, 0..text.len()).into())
+    }
+
+    /// A part of the searched bytes as text without secrets.
+    fn shown<'t>(
+        &self,
+        searched: &'t [u8],
+        part: Range<usize>,
+        redactor: &Redactor,
+    ) -> Cow<'t, str> {
+        let shown = String::from_utf8_lossy(&searched[part.clone()]);
+        let secrets = self.secrets(redactor);
+        if secrets.is_empty() {
+            return shown;
+        }
+        let text = self.text();
+        if searched.len() == text.len()
+            && text.is_char_boundary(part.start)
+            && text.is_char_boundary(part.end)
+        {
+            return Cow::Owned(secrets.hide(text, part));
+        }
+        // The pattern looked at bytes that are no text. Where they stand in the text
+        // is known to a few bytes, so what is near a secret is hidden whole.
+        const NEAR: usize = 8;
+        let len_before = |end: usize| String::from_utf8_lossy(&searched[..end]).len();
+        let start = len_before(part.start).saturating_sub(NEAR);
+        let end = len_before(part.end) + NEAR;
+        let mut secrets = secrets.ranges().iter();
+        match secrets.any(|secret| secret.start < end && start < secret.end) {
+            true => Cow::Borrowed(REDACTED),
+            false => shown,
+        }
     }
 
     fn holds(&self, pattern: &Pattern) -> bool {
@@ -518,11 +596,13 @@ mod tests {
             at = line.end;
             let record = record_in(region, line.clone(), line_bytes_max);
             for (rule, patterns) in rules.iter().enumerate() {
-                if let Some(captures) = patterns.hit(&Record::new(&region[record.clone()])) {
+                let text = Record::new(&region[record.clone()]);
+                if let Some(captures) = patterns.hit(&text, &Redactor::default()) {
                     found.push(Match {
                         rule,
                         line: line.clone(),
                         record: record.clone(),
+                        redacted: text.redacted(&Redactor::default()),
                         captures,
                     });
                 }
@@ -608,6 +688,40 @@ mod tests {
         let rule = patterns(&["(?<long>a+)"], &[]);
         let found = search(&[&rule], &[b'a'; 5000], 4000);
         assert_eq!(found[0].captures[0].1.len(), CAPTURE_CHARS_MAX);
+    }
+
+    #[test]
+    fn secrets_are_in_no_capture() {
+        let rule = patterns(&[r"token=(?<token>\S+) by (?<who>\w+)"], &[]);
+        let found = search(&[&rule], b"token=a1b2c3 by bob\ntoken=none by bob\n", 1000);
+        let shown = [
+            ("token".into(), "[redacted]".into()),
+            ("who".into(), "bob".into()),
+        ];
+        assert_eq!(found[0].captures, shown);
+        assert_eq!(
+            found[0].redacted.as_deref(),
+            Some("token=[redacted] by bob")
+        );
+        assert_eq!(found[1].captures[0].1, "none");
+        assert_eq!(found[1].redacted, None);
+
+        // A capture of a part of it, also beside bad bytes and by a pattern of bytes.
+        for (pattern, line) in [
+            ("(?<part>b2c)", b"token=a1b2c3".as_slice()),
+            ("(?<part>b2c)", b"\xff token=a1b2c3"),
+            (r"(?<part>(?-u:\xff)2c)", b"\xe9\xe9 token=a1\xff2c3"),
+        ] {
+            let found = search(&[&patterns(&[pattern], &[])], line, 1000);
+            assert_eq!(found[0].captures, [("part".into(), "[redacted]".into())]);
+        }
+
+        let own = Redactor::new(vec![Regex::new("b.b").unwrap()]);
+        let rule = patterns(&["(?<all>.+)"], &[]);
+        let mut found = Vec::new();
+        let matcher = Matcher::new(&[&rule], 1000).hiding(Arc::new(own));
+        matcher.search(b"a bob\n", &mut |hit| found.push(hit));
+        assert_eq!(found[0].captures[0].1, "a [redacted]");
     }
 
     #[test]

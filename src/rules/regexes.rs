@@ -25,6 +25,8 @@ pub(super) enum Purpose {
     Match,
     /// They are not.
     Except,
+    /// What they match in a record is secret.
+    Redact,
 }
 
 /// Whether letters of either case are the same.
@@ -50,6 +52,20 @@ pub(super) fn read(
         .into_iter()
         .map(|(node, text)| read_one(node, text, purpose, case, report))
         .map(|regex| regex.map(|regex| Arc::new(Pattern::of(&regex))))
+        .collect();
+    regexes.into_iter().collect()
+}
+
+/// Reads the regexes of what is secret.
+pub(super) fn read_secrets(entry: &Entry, report: &mut Report) -> Option<Vec<Regex>> {
+    let texts = fields::texts(entry, report)?;
+    if texts.len() > REGEXES_MAX {
+        report.too_many(fields::place_of(entry), &entry.key, REGEXES_MAX);
+        return None;
+    }
+    let regexes: Vec<Option<Regex>> = texts
+        .into_iter()
+        .map(|(node, text)| read_one(node, text, Purpose::Redact, Case::Kept, report))
         .collect();
     regexes.into_iter().collect()
 }
@@ -92,6 +108,7 @@ fn read_one(
         match purpose {
             Purpose::Match => report.matches_everything(node.at),
             Purpose::Except => report.excepts_everything(node.at),
+            Purpose::Redact => report.redacts_everything(node.at),
         }
         return None;
     }

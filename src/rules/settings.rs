@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{self, Context, Layers};
@@ -13,8 +14,9 @@ use super::fields::{self, Fields, Known};
 use super::glob::Glob;
 use super::own;
 use super::parse::{self, Entry, Node, Value};
-use super::{RuleSet, SPACE_DEFAULT, Space, SpaceName, Surroundings, variables, webhook};
+use super::{RuleSet, SPACE_DEFAULT, Space, SpaceName, Surroundings, regexes, variables, webhook};
 use crate::diagnostic::{FileId, Place, Report, Span};
+use crate::secrets::Redactor;
 
 /// Where the settings are if nobody says otherwise.
 pub const CONFIG_DEFAULT: &str = "/etc/logcrier/logcrier.yaml";
@@ -44,13 +46,14 @@ const SETTINGS: Known = Known {
         "defaults",
         "host",
         "labels",
+        "redact",
         "rule_files",
         "rules",
         "spaces",
         "state_dir",
         "watch",
     ],
-    later: &["metrics", "proxy", "redact"],
+    later: &["metrics", "proxy"],
 };
 
 const SPACE: Known = Known {
@@ -222,6 +225,10 @@ impl Loader<'_> {
             None => context.only_space.cloned(),
         };
 
+        let redactor = match get("redact") {
+            Some(entry) => regexes::read_secrets(entry, &mut self.report).map(Redactor::new),
+            None => Some(Redactor::default()),
+        };
         let host = get("host").and_then(|entry| fields::text(entry, &mut self.report));
         let directory = config.as_deref().and_then(Path::parent);
         let directory = directory.unwrap_or(Path::new("/"));
@@ -232,6 +239,7 @@ impl Loader<'_> {
                 own: own::rules(default_space.as_ref()),
                 default_space,
                 rules: check::sorted(rules?),
+                redactor: Arc::new(redactor?),
             },
             state_dir: get("state_dir")
                 .and_then(|entry| fields::text(entry, &mut self.report))

@@ -8,19 +8,31 @@ use std::path::{Path, PathBuf};
 
 /// Each room with the rooms of this crate that it may know.
 const TABLE: &[(&str, &[&str])] = &[
-    ("diagnostic", &["diagnostic"]),
-    ("rules", &["rules", "diagnostic"]),
-    ("engine", &["engine", "rules", "diagnostic"]),
-    ("host", &["host", "engine", "rules", "diagnostic"]),
+    ("secrets", &["secrets"]),
+    ("diagnostic", &["diagnostic", "secrets"]),
+    ("rules", &["rules", "diagnostic", "secrets"]),
+    ("engine", &["engine", "rules", "diagnostic", "secrets"]),
+    (
+        "host",
+        &["host", "engine", "rules", "diagnostic", "secrets"],
+    ),
     ("sandbox", &["sandbox"]),
     (
         "cli",
-        &["cli", "host", "engine", "rules", "diagnostic", "sandbox"],
+        &[
+            "cli",
+            "host",
+            "engine",
+            "rules",
+            "diagnostic",
+            "secrets",
+            "sandbox",
+        ],
     ),
 ];
 
 /// Rooms that know nothing of the world.
-const PURE: &[&str] = &["diagnostic", "rules", "engine"];
+const PURE: &[&str] = &["secrets", "diagnostic", "rules", "engine"];
 
 /// What the pure rooms must not reach for.
 const WORLD: &[&str] = &[

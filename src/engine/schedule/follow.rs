@@ -74,7 +74,8 @@ impl Schedule {
         let patterns: Vec<_> = (rules.iter())
             .map(|&idx| &self.rules.rules[idx].patterns)
             .collect();
-        let matcher = Arc::new(Matcher::new(&patterns, crate::engine::scan::LINE_BYTES_MAX));
+        let matcher = Matcher::new(&patterns, crate::engine::scan::LINE_BYTES_MAX);
+        let matcher = Arc::new(matcher.hiding(self.rules.redactor.clone()));
         let rules = rules.to_vec();
         let following = Arc::new(Following { rules, matcher });
         let rules = following.rules.clone();

@@ -172,6 +172,7 @@ pub(crate) fn rule_set(told: &[Told], pace: Duration, shared: bool) -> Arc<RuleS
         default_space: Some(SpaceName::new("ops")),
         rules,
         own: own::rules(Some(&SpaceName::new("ops"))),
+        redactor: Arc::default(),
     })
 }
 
