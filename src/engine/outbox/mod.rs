@@ -15,37 +15,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::answer::{Answer, Cause};
-use super::commit::{MessageRecord, MessageState, Plain, SpaceRecord};
+mod pacer;
+
+mod queue;
+
+mod verdict;
+
+use super::commit::{MessageRecord, MessageState, SpaceRecord};
 use super::events::{Event, InstanceId};
 use super::ids::MessageId;
-use super::time::{Moment, Now, Wall};
-use crate::rules::{PacerKey, RuleSet, Severity, SpaceName};
+use super::time::{Moment, Now};
+use crate::rules::{PacerKey, RuleSet, SpaceName};
+use pacer::{PACE_MAX, PROBE, Pacer};
+use queue::next_of;
+pub use verdict::Outcome;
 
 /// Messages kept in all. When it is reached, no more is read until some are
 /// delivered: what is not read stays in the files.
 pub const MESSAGES_MAX: usize = 10_000;
-
-/// The first wait after a fault; it doubles with each further one.
-const BACKOFF: Duration = Duration::from_secs(1);
-
-/// The longest wait after a fault.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
-
-/// The slowest pace that a server's refusals for quota can lead to.
-const PACE_MAX: Duration = Duration::from_secs(30);
-
-/// How often a refused space is tried with the next real message.
-const PROBE: Duration = Duration::from_secs(300);
-
-/// A waiting message gains a level of severity for each of these.
-const AGEING: Duration = Duration::from_secs(300);
-
-/// Messages in a row whose refusal means that the space is at fault.
-const REFUSALS_MAX: usize = 3;
-
-/// Answers in a row of the uncertain kind that refuse the space.
-const DOUBTS_MAX: u32 = 3;
 
 /// All messages that are not delivered, and the pacers of the spaces.
 #[derive(Debug)]
@@ -58,33 +45,6 @@ pub struct Outbox {
     dirty_messages: BTreeSet<MessageId>,
     dirty_pacers: BTreeSet<PacerKey>,
     stopped: bool,
-}
-
-/// One real space.
-#[derive(Debug)]
-struct Pacer {
-    /// The settings' names for it.
-    spaces: Vec<SpaceName>,
-    /// The pace of the settings.
-    base: Duration,
-    /// The pace as slowed down by the server.
-    pace: Duration,
-    /// When the next request may start.
-    next: Moment,
-    queue: BTreeSet<MessageId>,
-    in_flight: Option<MessageId>,
-    /// Faults in a row.
-    n_faults: u32,
-    /// Uncertain refusals of the space in a row.
-    n_doubts: u32,
-    /// Messages that were refused in a row.
-    refusals: Vec<MessageId>,
-    refused: bool,
-    /// Messages whose refusals made the space count as refused. They wait until
-    /// another one tells whether it was the space.
-    suspects: BTreeSet<MessageId>,
-    /// Former suspects, since the space took another message: it was not the space.
-    convicts: BTreeSet<MessageId>,
 }
 
 /// A request that may start.
@@ -100,48 +60,6 @@ pub struct Post {
     pub threaded: bool,
     /// The JSON body.
     pub body: String,
-}
-
-/// What an answer led to, as far as somebody should hear of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The message is in the space.
-    Delivered {
-        /// Which.
-        message: MessageId,
-        /// What it spoke for.
-        instance: InstanceId,
-    },
-    /// A space does not take messages for now. Said once until it recovers.
-    Troubled {
-        /// Which.
-        space: SpaceName,
-        /// Why.
-        why: String,
-    },
-    /// A space takes messages again.
-    Recovered {
-        /// Which.
-        space: SpaceName,
-    },
-    /// A space refuses all messages.
-    Refused {
-        /// Which.
-        space: SpaceName,
-        /// Why.
-        why: String,
-    },
-    /// A message was refused for good.
-    Parked {
-        /// Which.
-        message: MessageId,
-        /// What it spoke for.
-        instance: InstanceId,
-        /// The events that it speaks for.
-        count: u64,
-        /// Why.
-        why: String,
-    },
 }
 
 impl Outbox {
@@ -364,156 +282,6 @@ impl Outbox {
         }
     }
 
-    /// Takes what the server said of a message in flight.
-    pub fn answered(
-        &mut self,
-        now: Now,
-        id: MessageId,
-        answer: Answer,
-        rng: &mut fastrand::Rng,
-        plain: &mut dyn FnMut(&MessageRecord) -> Plain,
-    ) -> Vec<Outcome> {
-        let mut outcomes = Vec::new();
-        let Some(key) = self
-            .pacers
-            .iter()
-            .find(|(_, pacer)| pacer.in_flight == Some(id))
-            .map(|(key, _)| key.clone())
-        else {
-            // Its space left the settings while it was in flight.
-            if let (Answer::Delivered { .. }, Some(message)) = (&answer, self.remove(id)) {
-                outcomes.push(Outcome::Delivered {
-                    message: id,
-                    instance: message.instance,
-                });
-            }
-            return outcomes;
-        };
-        self.dirty_pacers.insert(key.clone());
-        let Some(pacer) = self.pacers.get_mut(&key) else {
-            return outcomes;
-        };
-        pacer.in_flight = None;
-        let space = match self.messages.get(&id) {
-            Some(message) => message.space.clone(),
-            None => return outcomes,
-        };
-        match answer {
-            Answer::Delivered { .. } => {
-                let was_troubled = pacer.is_troubled();
-                pacer.deliver(now);
-                if was_troubled {
-                    outcomes.push(Outcome::Recovered { space });
-                }
-                if let Some(message) = self.remove(id) {
-                    outcomes.push(Outcome::Delivered {
-                        message: id,
-                        instance: message.instance,
-                    });
-                }
-            }
-            Answer::Later { cause, wait, why } => {
-                if !pacer.is_troubled() && cause != Cause::Quota {
-                    outcomes.push(Outcome::Troubled { space, why });
-                }
-                pacer.back_off(now, cause, wait, rng);
-            }
-            Answer::SpaceRefused { certain, why } => {
-                pacer.n_doubts += 1;
-                match certain || pacer.n_doubts >= DOUBTS_MAX {
-                    true => {
-                        if !pacer.refused {
-                            outcomes.push(Outcome::Refused { space, why });
-                        }
-                        pacer.refuse(now);
-                    }
-                    false => {
-                        if !pacer.is_troubled() {
-                            outcomes.push(Outcome::Troubled { space, why });
-                        }
-                        pacer.back_off(now, Cause::Trouble, None, rng);
-                    }
-                }
-            }
-            Answer::Refused { why } => {
-                outcomes.extend(self.refused(now, &key, id, why, plain));
-            }
-        }
-        outcomes
-    }
-
-    /// One message was refused: once more, plain; then parked; and when it is not
-    /// the only one, the space is at fault.
-    fn refused(
-        &mut self,
-        now: Now,
-        key: &PacerKey,
-        id: MessageId,
-        why: String,
-        plain: &mut dyn FnMut(&MessageRecord) -> Plain,
-    ) -> Option<Outcome> {
-        let pacer = self.pacers.get_mut(key)?;
-        let message = self.messages.get_mut(&id)?;
-        pacer.next = now.moment.after(pacer.pace);
-        self.dirty_messages.insert(id);
-        if pacer.refused {
-            pacer.suspects.insert(id);
-            pacer.refuse(now);
-            return None;
-        }
-        if !pacer.refusals.contains(&id) && !pacer.convicts.contains(&id) {
-            pacer.refusals.push(id);
-        }
-        if pacer.refusals.len() >= REFUSALS_MAX {
-            pacer.refuse(now);
-            let space = message.space.clone();
-            for id in std::mem::take(&mut pacer.refusals) {
-                let Some(message) = self.messages.get_mut(&id) else {
-                    continue;
-                };
-                let body = match &message.state {
-                    MessageState::Frozen { body, .. } | MessageState::Parked { body, .. } => {
-                        body.clone()
-                    }
-                    MessageState::Waiting => continue,
-                };
-                message.state = MessageState::Frozen {
-                    body,
-                    attempted: now.wall,
-                    plain: None,
-                };
-                pacer.suspects.insert(id);
-                pacer.queue.insert(id);
-                self.dirty_messages.insert(id);
-            }
-            return Some(Outcome::Refused { space, why });
-        }
-        let short = plain(message);
-        match &mut message.state {
-            MessageState::Frozen {
-                plain: form @ None, ..
-            } => {
-                *form = Some(short);
-                None
-            }
-            MessageState::Frozen { body, .. } => {
-                pacer.queue.remove(&id);
-                pacer.convicts.remove(&id);
-                message.state = MessageState::Parked {
-                    body: std::mem::take(body),
-                    why: why.clone(),
-                };
-                Some(Outcome::Parked {
-                    message: id,
-                    instance: message.instance.clone(),
-                    count: message.draft.tally.count,
-                    why,
-                })
-            }
-            MessageState::Waiting | MessageState::Parked { .. } => None,
-        }
-    }
-
     /// Whether something must be committed.
     pub fn is_dirty(&self) -> bool {
         !self.dirty_messages.is_empty() || !self.dirty_pacers.is_empty()
@@ -577,110 +345,6 @@ pub enum Freshness {
     First,
     /// Its body is on disk.
     Again,
-}
-
-impl Pacer {
-    fn new(now: Now) -> Self {
-        Self {
-            spaces: Vec::new(),
-            base: Duration::ZERO,
-            pace: Duration::ZERO,
-            next: now.moment,
-            queue: BTreeSet::new(),
-            in_flight: None,
-            n_faults: 0,
-            n_doubts: 0,
-            refusals: Vec::new(),
-            refused: false,
-            suspects: BTreeSet::new(),
-            convicts: BTreeSet::new(),
-        }
-    }
-
-    fn is_due(&self, now: Moment) -> bool {
-        self.in_flight.is_none() && !self.queue.is_empty() && self.next <= now
-    }
-
-    fn is_troubled(&self) -> bool {
-        self.n_faults > 0 || self.refused
-    }
-
-    fn deliver(&mut self, now: Now) {
-        self.n_faults = 0;
-        self.n_doubts = 0;
-        self.refused = false;
-        self.refusals.clear();
-        self.convicts.append(&mut self.suspects);
-        self.pace = (self.pace - self.pace / 10).max(self.base);
-        self.next = now.moment.after(self.pace);
-    }
-
-    fn back_off(
-        &mut self,
-        now: Now,
-        cause: Cause,
-        wait: Option<Duration>,
-        rng: &mut fastrand::Rng,
-    ) {
-        match cause {
-            Cause::Quota => {
-                self.pace = (self.pace * 2).min(PACE_MAX).max(self.base);
-            }
-            Cause::Trouble | Cause::Unknown => {}
-        }
-        let doubled = BACKOFF.saturating_mul(1 << self.n_faults.min(10));
-        let most = doubled.min(BACKOFF_MAX);
-        // Quota is everyday life between apps that share a space: it slows us
-        // down, and is no fault.
-        if cause != Cause::Quota {
-            self.n_faults = self.n_faults.saturating_add(1);
-        }
-        let most_nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
-        let jittered = Duration::from_nanos(rng.u64(0..=most_nanos));
-        let wait = wait.unwrap_or_default().max(jittered).max(self.pace);
-        self.next = now.moment.after(wait);
-    }
-
-    fn refuse(&mut self, now: Now) {
-        self.refused = true;
-        self.next = now.moment.after(PROBE.max(self.pace));
-    }
-}
-
-/// The message to send next: the worst first, a waiting one rising with time,
-/// and none before an earlier one of its instance.
-fn next_of(
-    pacer: &Pacer,
-    messages: &BTreeMap<MessageId, MessageRecord>,
-    now: Wall,
-) -> Option<MessageId> {
-    let mut seen = BTreeSet::new();
-    let mut best: Option<(u64, MessageId)> = None;
-    for id in &pacer.queue {
-        let Some(message) = messages.get(id) else {
-            continue;
-        };
-        // Others first: only they can tell whether the space or the message is bad.
-        let is_suspect = pacer.suspects.contains(id);
-        if !seen.insert((&message.space, &message.instance)) || is_suspect {
-            continue;
-        }
-        // A message in doubt goes first: until it is settled, nothing may follow
-        // that could be taken for its repetition.
-        if matches!(message.state, MessageState::Frozen { .. }) {
-            return Some(*id);
-        }
-        let level = level(message.draft.tally.worst, now.since(message.born));
-        if best.is_none_or(|(highest, _)| level > highest) {
-            best = Some((level, *id));
-        }
-    }
-    let suspect = || pacer.suspects.intersection(&pacer.queue).next();
-    best.map(|(_, id)| id).or_else(|| suspect().copied())
-}
-
-fn level(severity: Severity, waited: Duration) -> u64 {
-    severity as u64 + waited.as_secs() / AGEING.as_secs()
 }
 
 fn post_of(message: &MessageRecord) -> Option<Post> {

@@ -1,0 +1,116 @@
+//! When the next request to a real space may start.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::engine::answer::Cause;
+use crate::engine::ids::MessageId;
+use crate::engine::time::{Moment, Now};
+use crate::rules::SpaceName;
+
+/// The first wait after a fault; it doubles with each further one.
+const BACKOFF: Duration = Duration::from_secs(1);
+
+/// The longest wait after a fault.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+
+/// The slowest pace that a server's refusals for quota can lead to.
+pub(super) const PACE_MAX: Duration = Duration::from_secs(30);
+
+/// How often a refused space is tried with the next real message.
+pub(super) const PROBE: Duration = Duration::from_secs(300);
+
+/// One real space.
+#[derive(Debug)]
+pub(super) struct Pacer {
+    /// The settings' names for it.
+    pub(super) spaces: Vec<SpaceName>,
+    /// The pace of the settings.
+    pub(super) base: Duration,
+    /// The pace as slowed down by the server.
+    pub(super) pace: Duration,
+    /// When the next request may start.
+    pub(super) next: Moment,
+    pub(super) queue: BTreeSet<MessageId>,
+    pub(super) in_flight: Option<MessageId>,
+    /// Faults in a row.
+    pub(super) n_faults: u32,
+    /// Uncertain refusals of the space in a row.
+    pub(super) n_doubts: u32,
+    /// Messages that were refused in a row.
+    pub(super) refusals: Vec<MessageId>,
+    pub(super) refused: bool,
+    /// Messages whose refusals made the space count as refused. They wait until
+    /// another one tells whether it was the space.
+    pub(super) suspects: BTreeSet<MessageId>,
+    /// Former suspects, since the space took another message: it was not the space.
+    pub(super) convicts: BTreeSet<MessageId>,
+}
+
+impl Pacer {
+    pub(super) fn new(now: Now) -> Self {
+        Self {
+            spaces: Vec::new(),
+            base: Duration::ZERO,
+            pace: Duration::ZERO,
+            next: now.moment,
+            queue: BTreeSet::new(),
+            in_flight: None,
+            n_faults: 0,
+            n_doubts: 0,
+            refusals: Vec::new(),
+            refused: false,
+            suspects: BTreeSet::new(),
+            convicts: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn is_due(&self, now: Moment) -> bool {
+        self.in_flight.is_none() && !self.queue.is_empty() && self.next <= now
+    }
+
+    pub(super) fn is_troubled(&self) -> bool {
+        self.n_faults > 0 || self.refused
+    }
+
+    pub(super) fn deliver(&mut self, now: Now) {
+        self.n_faults = 0;
+        self.n_doubts = 0;
+        self.refused = false;
+        self.refusals.clear();
+        self.convicts.append(&mut self.suspects);
+        self.pace = (self.pace - self.pace / 10).max(self.base);
+        self.next = now.moment.after(self.pace);
+    }
+
+    pub(super) fn back_off(
+        &mut self,
+        now: Now,
+        cause: Cause,
+        wait: Option<Duration>,
+        rng: &mut fastrand::Rng,
+    ) {
+        match cause {
+            Cause::Quota => {
+                self.pace = (self.pace * 2).min(PACE_MAX).max(self.base);
+            }
+            Cause::Trouble | Cause::Unknown => {}
+        }
+        let doubled = BACKOFF.saturating_mul(1 << self.n_faults.min(10));
+        let most = doubled.min(BACKOFF_MAX);
+        // Quota is everyday life between apps that share a space: it slows us
+        // down, and is no fault.
+        if cause != Cause::Quota {
+            self.n_faults = self.n_faults.saturating_add(1);
+        }
+        let most_nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let jittered = Duration::from_nanos(rng.u64(0..=most_nanos));
+        let wait = wait.unwrap_or_default().max(jittered).max(self.pace);
+        self.next = now.moment.after(wait);
+    }
+
+    pub(super) fn refuse(&mut self, now: Now) {
+        self.refused = true;
+        self.next = now.moment.after(PROBE.max(self.pace));
+    }
+}
