@@ -567,6 +567,24 @@ impl Report {
         );
     }
 
+    /// A space whose fallbacks lead back to it.
+    pub fn fallback_loop(&mut self, at: Span, name: &str) {
+        self.error(
+            at,
+            format!("this fallback leads back to `{name}`, which refuses messages at that time"),
+            hint("name another real space, or leave `fallback` out: then messages wait"),
+        );
+    }
+
+    /// A proxy that is not taken.
+    pub fn bad_proxy(&mut self, at: Span, why: &str) {
+        self.error(
+            at,
+            format!("not the address of a proxy: {why}"),
+            hint("write `proxy: http://HOST:PORT`"),
+        );
+    }
+
     /// The variable that says how files are watched says something else.
     pub fn bad_watch(&mut self, place: Place) {
         self.error(

@@ -139,6 +139,12 @@ pub struct MessageRecord {
     pub id: MessageId,
     /// Where it goes. Never an address.
     pub space: SpaceName,
+    /// The space that it was meant for, where another one stands in for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meant_for: Option<SpaceName>,
+    /// What kind of message it is.
+    #[serde(default)]
+    pub kind: Kind,
     /// What it speaks for.
     pub instance: InstanceId,
     /// The thread it belongs to, if any.
@@ -149,8 +155,44 @@ pub struct MessageRecord {
     pub born: Wall,
     /// What it says.
     pub draft: Draft,
+    /// What it says of each instance, if it was made of several messages.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<Part>,
     /// How far it is.
     pub state: MessageState,
+}
+
+/// What a message is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Events of one instance.
+    #[default]
+    Instance,
+    /// Waiting messages of one thread.
+    Thread,
+    /// Events of a rule whose instances are no longer told apart.
+    Folded,
+    /// Waiting messages of a space.
+    Digest,
+    /// Events of the time before this life, of one instance as long as it waits.
+    CatchUp,
+}
+
+/// What a message says of one instance among others.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which.
+    pub instance: InstanceId,
+    /// Its events that the message speaks for.
+    pub count: u64,
+    /// When the last happened.
+    pub last: Wall,
+    /// The worst of them.
+    pub worst: Severity,
+    /// The newest message of the instance that it was made of: what follows in the
+    /// instance has a higher number.
+    pub newest: MessageId,
 }
 
 /// How far a message is.
@@ -195,6 +237,24 @@ pub struct SpaceRecord {
     pub pace_ms: u64,
     /// When the next request may start.
     pub next: Wall,
+    /// Whether it refuses all messages.
+    #[serde(default)]
+    pub refused: bool,
+    /// When its next digest may go, by the space that the messages were meant for.
+    #[serde(default)]
+    pub digests: Vec<(SpaceName, Wall)>,
+}
+
+impl MessageRecord {
+    /// The space that it was meant for.
+    pub fn origin(&self) -> &SpaceName {
+        self.meant_for.as_ref().unwrap_or(&self.space)
+    }
+
+    /// Whether it was refused for good.
+    pub fn is_parked(&self) -> bool {
+        matches!(self.state, MessageState::Parked { .. })
+    }
 }
 
 /// Names are bytes, not text.

@@ -147,6 +147,23 @@ impl Tally {
             self.different.push(self.latest.clone());
         }
     }
+
+    /// Counts what was counted elsewhere, later or of another instance.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        if self.last <= other.last {
+            self.latest = other.latest.clone();
+        }
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        self.worst = self.worst.max(other.worst);
+        for shown in &other.different {
+            let is_new = (self.different.iter()).all(|ours| ours.sample.line != shown.sample.line);
+            if is_new && self.different.len() < SAMPLES_MAX {
+                self.different.push(shown.clone());
+            }
+        }
+    }
 }
 
 impl Reason {
@@ -463,11 +480,11 @@ fn fits(text: &str) -> bool {
     text.encode_utf16().count() <= TEXT_UNITS_MAX
 }
 
-fn name(text: &str) -> String {
+pub(super) fn name(text: &str) -> String {
     markup::inline(&markup::shorten(text, NAME_CHARS_MAX))
 }
 
-fn mark(severity: Severity) -> &'static str {
+pub(super) fn mark(severity: Severity) -> &'static str {
     match severity {
         Severity::Info => "ℹ️",
         Severity::Warning => "⚠️",
@@ -510,7 +527,7 @@ fn within(duration: Duration) -> String {
 }
 
 /// `HH:MM:SS`, with the date when it is not today.
-fn clock(wall: Wall, now: Wall, zone: &TimeZone) -> String {
+pub(super) fn clock(wall: Wall, now: Wall, zone: &TimeZone) -> String {
     let (then, now) = (zoned(wall, zone), zoned(now, zone));
     match then.date() == now.date() {
         true => then.strftime("%H:%M:%S").to_string(),

@@ -44,22 +44,24 @@ pub mod message;
 
 pub mod outbox;
 
+pub mod digest;
+
 pub mod answer;
 
 pub mod commit;
 
 use answer::Reply;
-use commit::{Commit, Image, MessageRecord, MessageState, Plain};
+use commit::{Commit, Image, Kind, MessageRecord, MessageState, Plain};
 use events::{Event, Ids};
 use identity::Place;
 use ids::{CommitId, MessageId, StreamId};
 use instances::{Birth, Instances};
-use message::Surface;
+use message::{Reason, Surface};
 use outbox::{Freshness, Outbox, Outcome, Post};
 use own::Trouble;
 use scan::{Ending, Hit};
 use schedule::{Fault, Hint, Listing, Look, Notice, Noticing, ReadDone, Schedule, Start, Turn};
-use time::{Moment, Now};
+use time::{Moment, Now, Wall};
 
 use crate::rules::{RuleKey, RuleSet, SpaceName};
 
@@ -155,9 +157,10 @@ pub enum Report {
     },
     /// The state can be written again.
     StateRecovered,
-    /// The outbox is full: reading pauses until messages are delivered.
+    /// The outbox is full: the mildest and oldest messages become counts of their
+    /// rules until messages are delivered.
     OutboxFull,
-    /// Reading goes on.
+    /// All messages are kept apart again.
     OutboxDrained,
 }
 
@@ -203,6 +206,15 @@ pub struct Engine {
     stopping: Stopping,
 }
 
+/// Where hits were found.
+struct Origin {
+    generation: StreamId,
+    source: Arc<str>,
+    /// When anything was written there last, as far as the size it had then.
+    modified: Wall,
+    size: u64,
+}
+
 /// A commit that the host is carrying out.
 #[derive(Debug)]
 struct Committing {
@@ -240,7 +252,13 @@ impl Engine {
             rng: fastrand::Rng::with_seed(config.seed),
             schedule: Schedule::new(rules.clone(), config.noticing, start, now.moment),
             instances: Instances::new(image.instances.into_values(), now),
-            outbox: Outbox::new(&rules, image.messages, &image.spaces, now),
+            outbox: Outbox::new(
+                &rules,
+                Ids::new(image.incarnation),
+                image.messages,
+                &image.spaces,
+                now,
+            ),
             next_message: image.next_message,
             actions: std::collections::VecDeque::new(),
             committing: None,
@@ -258,7 +276,7 @@ impl Engine {
         };
         engine.report_homeless();
         let births = engine.instances.meet(now, &engine.rules.clone());
-        engine.deliver(now, births);
+        engine.deliver(now, births, Kind::Instance);
         engine.after(now);
         engine
     }
@@ -277,12 +295,17 @@ impl Engine {
                 outcome,
             } => {
                 let known = self.schedule.stream(stream);
-                let source = known.map(|stream| (stream.generation, stream.source()));
+                let source = known.map(|stream| Origin {
+                    generation: stream.generation,
+                    source: stream.source(),
+                    modified: Wall(stream.modified / 1_000),
+                    size: stream.size,
+                });
                 let hits = self
                     .schedule
                     .read_done(now.moment, stream, ending, epoch, outcome);
-                if let Some((generation, source)) = source {
-                    self.hits(now, generation, &source, &hits);
+                if let Some(source) = source {
+                    self.hits(now, &source, &hits);
                 }
             }
             Input::Found(stream, found) => self.schedule.found(stream, found),
@@ -352,13 +375,27 @@ impl Engine {
     }
 
     /// Hits become events, events become messages or are counted.
-    fn hits(&mut self, now: Now, generation: StreamId, source: &Arc<str>, hits: &[Hit]) {
+    fn hits(&mut self, now: Now, origin: &Origin, hits: &[Hit]) {
         let rules = self.rules.clone();
         for hit in hits {
             let rule = &rules.rules[hit.rule];
-            let event = Event::of_hit(&self.ids, generation, rule, hit, source, now.wall);
+            let Origin {
+                generation,
+                source,
+                modified,
+                size,
+            } = origin;
+            let mut event = Event::of_hit(&self.ids, *generation, rule, hit, source, now.wall);
+            // A file that nobody has written to for so long holds nothing newer.
+            if hit.start < *size && self.outbox.is_late(*modified, event.severity) {
+                event.at = event.at.min(*modified);
+            }
+            let kind = match self.outbox.is_late(event.at, event.severity) {
+                true => Kind::CatchUp,
+                false => Kind::Instance,
+            };
             let births = self.instances.event(now, rule, event, &mut self.outbox);
-            self.deliver(now, births);
+            self.deliver(now, births, kind);
         }
     }
 
@@ -369,11 +406,11 @@ impl Engine {
         };
         let event = trouble.event(&self.ids, &rule, now.wall);
         let births = self.instances.event(now, &rule, event, &mut self.outbox);
-        self.deliver(now, births);
+        self.deliver(now, births, Kind::Instance);
     }
 
     /// Puts messages into the outbox.
-    fn deliver(&mut self, now: Now, births: Vec<Birth>) {
+    fn deliver(&mut self, now: Now, births: Vec<Birth>, kind: Kind) {
         for birth in births {
             let id = MessageId(self.next_message);
             self.next_message += 1;
@@ -394,24 +431,37 @@ impl Engine {
                 birth.space.as_str(),
                 draft.reason.as_str(),
             );
-            self.outbox.push(MessageRecord {
+            let kind = match draft.reason {
+                Reason::First => kind,
+                // What was counted by now is of this life.
+                Reason::Summary | Reason::Severity => Kind::Instance,
+            };
+            let message = MessageRecord {
                 id,
                 space: birth.space,
+                meant_for: None,
+                kind,
                 instance: birth.instance,
                 thread_key,
                 request_id,
                 born: now.wall,
                 draft,
+                parts: Vec::new(),
                 state: MessageState::Waiting,
-            });
+            };
+            self.outbox.push(message, now);
         }
     }
 
     fn answered(&mut self, now: Now, message: MessageId, reply: &Reply) {
-        let (ids, surface) = (self.ids, &self.surface);
+        let (ids, rules, surface) = (self.ids, &self.rules, &self.surface);
         let mut plain = |message: &MessageRecord| Plain {
-            request_id: ids.request(message.draft.tally.birth, message.space.as_str(), "plain"),
-            body: message::word_plain(&message.instance, &message.draft, surface),
+            request_id: ids.request(
+                message.draft.tally.birth,
+                message.space.as_str(),
+                &format!("plain for {}", message.request_id),
+            ),
+            body: digest::word_plain(rules, message, surface),
         };
         let outcomes = self.outbox.answered(
             now,
@@ -433,7 +483,7 @@ impl Engine {
         self.schedule.meet(rules.clone(), now.moment);
         self.outbox.meet(&rules, now);
         let births = self.instances.meet(now, &rules);
-        self.deliver(now, births);
+        self.deliver(now, births, Kind::Instance);
         self.report_homeless();
     }
 
@@ -447,14 +497,17 @@ impl Engine {
     /// What follows every input.
     fn after(&mut self, now: Now) {
         let births = self.instances.tick(now, &self.rules.clone());
-        self.deliver(now, births);
+        self.deliver(now, births, Kind::Instance);
         for notice in self.schedule.take_notices() {
             if let Some(trouble) = notice.trouble() {
                 self.trouble(now, &trouble);
             }
             self.report(Report::File(notice));
         }
-        let is_full = self.outbox.is_full();
+        if self.outbox.catching_up().is_some() && self.schedule.is_drained() {
+            self.outbox.caught_up();
+        }
+        let is_full = self.outbox.is_folding();
         if is_full != self.was_full {
             self.was_full = is_full;
             self.report(match is_full {
@@ -476,7 +529,7 @@ impl Engine {
     }
 
     fn may_read(&self) -> bool {
-        self.n_commit_faults == 0 && !self.outbox.is_full()
+        self.n_commit_faults == 0
     }
 
     /// Makes the next commit, if one is due, and starts the requests that are due.
@@ -529,15 +582,7 @@ impl Engine {
         let (rules, surface) = (&self.rules, &self.surface);
         let mut faults = Vec::new();
         let mut word = |message: &MessageRecord| {
-            let rule = rules.rule(&message.instance.rule);
-            let worded = message::word(
-                rule.map(AsRef::as_ref),
-                &message.instance,
-                &message.draft,
-                message.thread_key.as_deref(),
-                now.wall,
-                surface,
-            );
+            let worded = digest::word(rules, message, now.wall, surface);
             if let Some(why) = worded.fault {
                 faults.push((message.instance.rule.clone(), why));
             }

@@ -49,6 +49,12 @@ impl Wall {
         Self(self.0.saturating_add(micros))
     }
 
+    /// The wall time this much earlier.
+    pub fn before(self, duration: Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// How long this is after an earlier time; zero when it is not.
     pub fn since(self, earlier: Self) -> Duration {
         let micros = self.0.saturating_sub(earlier.0);

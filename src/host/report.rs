@@ -25,7 +25,9 @@ pub(super) fn tell(report: &Report) {
         }
         Report::StateRecovered => info!("the state can be written again"),
         Report::OutboxFull => {
-            warn!("the outbox is full; reading pauses until messages are delivered");
+            warn!(
+                "the outbox is full; the mildest and oldest messages become counts of their rules"
+            );
         }
         Report::OutboxDrained => info!("the outbox has room again"),
     }

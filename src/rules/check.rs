@@ -19,7 +19,7 @@ use super::pattern::Patterns;
 use super::regexes::{self, Case, Purpose};
 use super::wording::{self, Names};
 use super::{Debounce, Files, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
-use crate::diagnostic::{FileId, Report, did_you_mean};
+use crate::diagnostic::{FileId, Report, Span, did_you_mean};
 
 /// The window of a rule that says nothing about it.
 const EVERY_DEFAULT: Duration = Duration::from_secs(5 * 60);
@@ -471,19 +471,25 @@ pub(super) fn named_spaces(
             report.named_twice(node.at, fields::shown(node), "space");
             is_good = false;
         } else if let Some(known) = context.spaces.filter(|known| !known.contains(&name)) {
-            let known: Vec<&str> = known.iter().map(SpaceName::as_str).collect();
-            let shown = fields::shown(node);
-            report.unknown_space(
-                node.at,
-                shown,
-                did_you_mean(text, known.iter().copied()),
-                &known,
-            );
+            unknown_space(node.at, fields::shown(node), text, known, report);
             is_good = false;
         }
         names.push(name);
     }
     is_good.then_some(names)
+}
+
+/// Reports a name that no space has.
+pub(super) fn unknown_space(
+    at: Span,
+    shown: &str,
+    text: &str,
+    known: &BTreeSet<SpaceName>,
+    report: &mut Report,
+) {
+    let known: Vec<&str> = known.iter().map(SpaceName::as_str).collect();
+    let meant = did_you_mean(text, known.iter().copied());
+    report.unknown_space(at, shown, meant, &known);
 }
 
 fn runbook(entry: &Entry, report: &mut Report) -> Option<String> {

@@ -164,6 +164,8 @@ pub struct Space {
     pub webhook: Webhook,
     /// Least time from an answer to the next request.
     pub pace: Duration,
+    /// Where its messages go while it refuses them. Never leads back to it.
+    pub fallback: Option<SpaceName>,
 }
 
 /// A webhook address. Whoever has it can post, so nothing can print it.

@@ -17,6 +17,12 @@ use super::parse::{self, Entry, Node, Value};
 use super::{RuleSet, SPACE_DEFAULT, Space, SpaceName, Surroundings, regexes, variables, webhook};
 use crate::diagnostic::{FileId, Place, Report, Span};
 use crate::secrets::Redactor;
+use fallbacks::Wish;
+pub use proxy::Proxy;
+
+mod fallbacks;
+
+mod proxy;
 
 /// Where the settings are if nobody says otherwise.
 pub const CONFIG_DEFAULT: &str = "/etc/logcrier/logcrier.yaml";
@@ -46,6 +52,7 @@ const SETTINGS: Known = Known {
         "defaults",
         "host",
         "labels",
+        "proxy",
         "redact",
         "rule_files",
         "rules",
@@ -53,13 +60,13 @@ const SETTINGS: Known = Known {
         "state_dir",
         "watch",
     ],
-    later: &["metrics", "proxy"],
+    later: &["metrics"],
 };
 
 const SPACE: Known = Known {
     what: "a space",
-    fields: &["pace", "webhook", "webhook_file"],
-    later: &["fallback"],
+    fields: &["fallback", "pace", "webhook", "webhook_file"],
+    later: &[],
 };
 
 const WATCHES: [(&str, Watch); 2] = [("auto", Watch::Auto), ("poll", Watch::Poll)];
@@ -110,6 +117,8 @@ pub struct Settings {
     pub watch: Watch,
     /// More certificates to trust.
     pub ca_file: Option<PathBuf>,
+    /// The proxy on the way out; without one the environment's is used.
+    pub proxy: Option<Proxy>,
 }
 
 /// How changes of files are noticed.
@@ -246,6 +255,7 @@ impl Loader<'_> {
                 .map(|text| directory.join(text)),
             watch: self.watch(get("watch")),
             ca_file: get("ca_file").and_then(|entry| self.ca_file(entry, directory)),
+            proxy: get("proxy").and_then(|entry| self.proxy(entry)),
         })
     }
 
@@ -321,6 +331,7 @@ impl Loader<'_> {
 
     fn spaces(&mut self, entry: Option<&Entry>) -> Spaces {
         let mut spaces = Spaces::default();
+        let mut wishes = Vec::new();
         let entries = entry
             .and_then(|entry| fields::entries_of(&entry.node, "`spaces`", &mut self.report))
             .unwrap_or_default();
@@ -335,7 +346,7 @@ impl Loader<'_> {
                 continue;
             }
             let name = SpaceName::new(name);
-            if let Some(space) = self.space(&name, entry) {
+            if let Some(space) = self.space(&name, entry, &mut wishes) {
                 spaces.good.insert(name.clone(), space);
             }
             spaces.names.insert(name);
@@ -348,7 +359,12 @@ impl Loader<'_> {
             match webhook::check(&address) {
                 Ok(webhook) => {
                     let pace = PACE_DEFAULT;
-                    spaces.good.insert(default.clone(), Space { webhook, pace });
+                    let space = Space {
+                        webhook,
+                        pace,
+                        fallback: None,
+                    };
+                    spaces.good.insert(default.clone(), space);
                 }
                 Err(mistake) => self.report.bad_webhook(
                     Place::Named(WEBHOOK_VARIABLE.into()),
@@ -358,10 +374,11 @@ impl Loader<'_> {
             }
             spaces.names.insert(default);
         }
+        fallbacks::join(&mut spaces, wishes, &mut self.report);
         spaces
     }
 
-    fn space(&mut self, name: &SpaceName, entry: &Entry) -> Option<Space> {
+    fn space(&mut self, name: &SpaceName, entry: &Entry, wishes: &mut Vec<Wish>) -> Option<Space> {
         let what = format!("the space `{name}`");
         if !matches!(entry.node.value, Value::Map(_)) {
             let at = fields::place_of(entry);
@@ -371,6 +388,15 @@ impl Loader<'_> {
         }
         let fields = Fields::read(&entry.node, SPACE, &mut self.report)?;
         let pace = fields.get("pace").map(|entry| self.pace(entry));
+        if let Some(entry) = fields.get("fallback") {
+            let fallback = fields::text(entry, &mut self.report);
+            wishes.extend(fallback.map(|fallback| Wish {
+                space: name.clone(),
+                fallback: SpaceName::new(fallback),
+                shown: fields::shown(&entry.node).to_owned(),
+                at: fields::place_of(entry),
+            }));
+        }
         let (address, at) = match (fields.get("webhook"), fields.get("webhook_file")) {
             (Some(entry), None) => {
                 let address = fields::text(entry, &mut self.report)?.to_owned();
@@ -403,7 +429,11 @@ impl Loader<'_> {
         {
             self.report.pace_above_quota(fields::place_of(entry));
         }
-        Some(Space { webhook, pace })
+        Some(Space {
+            webhook,
+            pace,
+            fallback: None,
+        })
     }
 
     fn pace(&mut self, entry: &Entry) -> Option<Duration> {
@@ -439,6 +469,13 @@ impl Loader<'_> {
             self.report.no_such_file(fields::place_of(entry), &shown);
         }
         Some(path)
+    }
+
+    fn proxy(&mut self, entry: &Entry) -> Option<Proxy> {
+        let address = fields::text(entry, &mut self.report)?;
+        Proxy::of(address)
+            .map_err(|why| self.report.bad_proxy(fields::place_of(entry), why))
+            .ok()
     }
 
     fn watch(&mut self, entry: Option<&Entry>) -> Watch {

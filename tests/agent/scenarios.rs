@@ -755,3 +755,204 @@ fn a_rotated_file_gets_a_last_look() {
         ",
     );
 }
+
+/// A storm of one rule with a thread for each value.
+fn threaded(severity: Severity) -> Told {
+    Told {
+        severity,
+        thread: ThreadMode::Instance,
+        ..alpha()
+    }
+}
+
+#[test]
+fn one_thread_becomes_one_message_in_a_crowd() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k50
+        00:06 storm alpha 40
+        ",
+        "
+        00:05 alpha k50 first 1
+        00:06 alpha 20 values and more thread 40
+        ",
+    );
+}
+
+#[test]
+fn a_few_wait_their_turn() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 storm alpha 4
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:06 alpha k2 first 1
+        00:07 alpha k3 first 1
+        00:08 alpha k4 first 1
+        ",
+    );
+}
+
+#[test]
+fn many_threads_become_one_digest_a_minute() {
+    let beta = Told {
+        severity: Severity::Critical,
+        ..Told::new("beta")
+    };
+    check_all(
+        vec![threaded(Severity::Warning), beta],
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 storm alpha 60
+        00:30 storm alpha 60
+        00:40 write beta:k1
+        01:30 write alpha:k99
+        03:00 write alpha:k98
+        ",
+        "
+        00:05 alpha 40 values and more digest 60
+        00:40 beta k1 first 1
+        01:30 alpha k99 first 1
+        03:00 alpha k98 first 1
+        05:05 alpha 40 values and more digest 60
+        ",
+    );
+}
+
+#[test]
+fn a_storm_that_goes_on_is_told_once_a_minute() {
+    check(
+        threaded(Severity::Warning),
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space unreachable
+        00:05 storm alpha 40
+        00:06 space fair
+        00:20 write alpha:k41
+        00:21 write alpha:k42
+        00:22 write alpha:k43
+        00:23 write alpha:k44
+        ",
+        "
+        00:06 alpha 40 values digest 40
+        01:05 alpha k41 first 1
+        01:06 alpha k42 first 1
+        01:07 alpha k43 first 1
+        01:09 alpha k44 first 1
+        ",
+    );
+}
+
+#[test]
+fn killed_while_a_digest_is_on_its_way() {
+    check(
+        threaded(Severity::Warning),
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space mute
+        00:05 storm alpha 60
+        00:20 kill
+        00:25 start
+        00:30 space fair
+        ",
+        "00:05 alpha 40 values and more digest 60",
+    );
+}
+
+#[test]
+fn another_space_stands_in_for_one_that_refuses() {
+    // Every five minutes one is tried at home.
+    check(
+        alpha(),
+        "
+        00:00 dev-stands-in
+        00:00 log app.log
+        00:00 start
+        00:01 space gone
+        00:05 write alpha:k1
+        00:10 write alpha:k2
+        05:30 write alpha:k3
+        05:35 write alpha:k4
+        06:00 space fair
+        10:00 write alpha:k5
+        10:40 write alpha:k6
+        ",
+        "
+        00:05 alpha k1 first 1 in dev
+        00:10 alpha k2 first 1 in dev
+        05:30 alpha k3 first 1 in dev
+        05:35 alpha k4 first 1 in dev
+        10:00 alpha k5 first 1 in dev
+        10:40 alpha k6 first 1
+        ",
+    );
+}
+
+#[test]
+fn what_happened_while_it_was_down_is_one_message() {
+    let beta = Told {
+        severity: Severity::Critical,
+        ..Told::new("beta")
+    };
+    check_all(
+        vec![alpha(), beta],
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 kill
+        10:00 write alpha:k2 x3
+        10:00 write alpha:k3
+        10:00 write beta:k1
+        2:00:00 start
+        2:00:30 write alpha:k2
+        ",
+        "
+        00:05 alpha k1 first 1
+        2:00:00 beta k1 first 1
+        2:00:01 alpha k2+k3 catch_up 4
+        2:05:00 alpha k2 summary 1
+        ",
+    );
+}
+
+#[test]
+fn an_hour_without_the_space() {
+    let beta = Told {
+        severity: Severity::Critical,
+        ..Told::new("beta")
+    };
+    check_all(
+        vec![threaded(Severity::Warning), beta],
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space unreachable
+        00:05 write alpha:k77
+        05:00 storm alpha 200
+        20:00 storm alpha 200
+        30:00 write beta:k1
+        40:00 storm alpha 200
+        50:00 kill
+        50:10 start
+        1:00:01 space fair
+        1:10:00 write alpha:k1
+        ",
+        "
+        1:00:12 beta k1 first 1
+        1:00:13 alpha k77 first 1
+        1:00:14 alpha 40 values and more digest 600
+        1:10:00 alpha k1 first 1
+        ",
+    );
+}

@@ -1,51 +1,79 @@
 //! What is still to be said, in which order, when to try again, when to give up.
 //!
 //! ```text
-//!   born ──► waiting ──────► frozen ──────► delivered
-//!             absorbs        in flight,      (forgotten)
-//!             later events   tried again
-//!                            │ refused: once more, plain; then ──► parked
+//!   born ──► waiting ───────► frozen ──────► delivered
+//!             absorbs         in flight,      (forgotten)
+//!             later events,   tried again
+//!             becomes one     │ refused: once more, plain; then ──► parked
+//!             with others     │ its space refused: to the space that stands in
 //! ```
 //!
 //! Every real space has one pacer: one request in flight, and the next one starts
 //! `pace` after the last was answered. Within an instance messages go strictly
 //! first in, first out; between instances the worst goes first, and one that waits
-//! rises with time.
+//! rises with time. In a crowd several messages become one, and in every mode the
+//! counts of all messages of a rule sum up to the number of its events.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 mod pacer;
 
+mod crowd;
+
 mod queue;
+
+mod gather;
+
+mod bounds;
 
 mod verdict;
 
-use super::commit::{MessageRecord, MessageState, SpaceRecord};
-use super::events::{Event, InstanceId};
+mod standing_in;
+
+use super::commit::{Kind, MessageRecord, MessageState, SpaceRecord};
+use super::events::{Event, Ids, InstanceId};
 use super::ids::MessageId;
-use super::time::{Moment, Now};
-use crate::rules::{PacerKey, RuleSet, SpaceName};
+use super::time::{Moment, Now, Wall};
+use crate::rules::{PacerKey, RuleSet, Severity, SpaceName};
+use bounds::Load;
+pub use bounds::{MESSAGES_BYTES_MAX, MESSAGES_MAX};
+use crowd::DIGEST_EVERY;
+pub use crowd::Mode;
+pub use gather::{DIGEST, SEVERAL};
 use pacer::{PACE_MAX, PROBE, Pacer};
-use queue::next_of;
+use queue::Choice;
 pub use verdict::Outcome;
 
-/// Messages kept in all. When it is reached, no more is read until some are
-/// delivered: what is not read stays in the files.
-pub const MESSAGES_MAX: usize = 10_000;
+/// Records older than this at a start are told of in one message.
+const LATE: Duration = Duration::from_secs(3600);
+
+/// How long that message may wait for all such records to be read.
+const CATCH_UP_MAX: Duration = Duration::from_secs(15);
 
 /// All messages that are not delivered, and the pacers of the spaces.
 #[derive(Debug)]
 pub struct Outbox {
+    ids: Ids,
     messages: BTreeMap<MessageId, MessageRecord>,
+    load: Load,
     /// Unattempted messages by what they absorb.
-    open: BTreeMap<(SpaceName, InstanceId), MessageId>,
+    open: BTreeMap<Absorbs, MessageId>,
     pacers: BTreeMap<PacerKey, Pacer>,
     by_space: BTreeMap<SpaceName, PacerKey>,
+    fallbacks: BTreeMap<SpaceName, SpaceName>,
     dirty_messages: BTreeSet<MessageId>,
     dirty_pacers: BTreeSet<PacerKey>,
+    /// Events before this are of the time before this life.
+    late_before: Wall,
+    /// While they are being read, until when they are waited for.
+    catching_up: Option<Moment>,
     stopped: bool,
 }
+
+/// What a waiting message absorbs: later events of an instance that it was meant
+/// for a space to read, of before this life or of now.
+type Absorbs = (SpaceName, InstanceId, Kind);
 
 /// A request that may start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,27 +94,25 @@ impl Outbox {
     /// Takes up what was left to say.
     pub fn new(
         rules: &RuleSet,
+        ids: Ids,
         messages: BTreeMap<MessageId, MessageRecord>,
         spaces: &BTreeMap<SpaceName, SpaceRecord>,
         now: Now,
     ) -> Self {
         let mut outbox = Self {
-            messages,
+            ids,
+            messages: BTreeMap::new(),
+            load: Load::default(),
             open: BTreeMap::new(),
             pacers: BTreeMap::new(),
             by_space: BTreeMap::new(),
+            fallbacks: BTreeMap::new(),
             dirty_messages: BTreeSet::new(),
             dirty_pacers: BTreeSet::new(),
+            late_before: now.wall.before(LATE),
+            catching_up: Some(now.moment.after(CATCH_UP_MAX)),
             stopped: false,
         };
-        for message in outbox.messages.values() {
-            if message.state == MessageState::Waiting {
-                outbox.open.insert(
-                    (message.space.clone(), message.instance.clone()),
-                    message.id,
-                );
-            }
-        }
         outbox.meet(rules, now);
         for (space, record) in spaces {
             let Some(pacer) = outbox.by_space.get(space) else {
@@ -102,17 +128,30 @@ impl Outbox {
             pacer.next = pacer
                 .next
                 .max(now.moment_of(record.next, PROBE.max(pacer.pace)));
+            pacer.refused |= record.refused;
+            for (origin, due) in &record.digests {
+                let due = now.moment_of(*due, DIGEST_EVERY);
+                pacer.digests.insert(origin.clone(), due);
+            }
         }
-        // A request may have been in flight when the agent died, or its answer was
-        // heard and is not on disk: the space's quota was used, and nobody knows when.
-        for message in outbox.messages.values() {
-            let MessageState::Frozen { .. } = &message.state else {
-                continue;
-            };
-            let pacer = outbox.by_space.get(&message.space);
-            if let Some(pacer) = pacer.and_then(|key| outbox.pacers.get_mut(key)) {
+        for message in messages.into_values() {
+            // A request may have been in flight when the agent died, or its answer
+            // was heard and is not on disk: the space's quota was used, and nobody
+            // knows when.
+            if let MessageState::Frozen { .. } = &message.state
+                && let Some(pacer) = outbox.pacer_of_mut(&message.space)
+            {
                 pacer.next = pacer.next.max(now.moment.after(pacer.pace));
             }
+            outbox.put(message);
+        }
+        outbox.dirty_messages.clear();
+        let refused: Vec<PacerKey> = (outbox.pacers.iter())
+            .filter(|(_, pacer)| pacer.refused)
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in refused {
+            outbox.hand_on(&key, now);
         }
         outbox
     }
@@ -121,13 +160,18 @@ impl Outbox {
     pub fn meet(&mut self, rules: &RuleSet, now: Now) {
         let mut old = std::mem::take(&mut self.pacers);
         self.by_space.clear();
+        self.fallbacks.clear();
         for (name, space) in &rules.spaces {
             let key = space.webhook.pacer().clone();
             self.by_space.insert(name.clone(), key.clone());
+            let fallback = space.fallback.clone();
+            self.fallbacks
+                .extend(fallback.map(|fallback| (name.clone(), fallback)));
             let pacer = self.pacers.entry(key.clone()).or_insert_with(|| {
                 let mut pacer = old.remove(&key).unwrap_or_else(|| Pacer::new(now));
                 pacer.spaces.clear();
                 pacer.queue.clear();
+                pacer.hold = None;
                 pacer.base = Duration::ZERO;
                 pacer
             });
@@ -136,25 +180,29 @@ impl Outbox {
             pacer.pace = pacer.pace.max(pacer.base);
         }
         for message in self.messages.values() {
-            if matches!(message.state, MessageState::Parked { .. }) {
-                continue;
-            }
             if let Some(pacer) = self.by_space.get(&message.space)
                 && let Some(pacer) = self.pacers.get_mut(pacer)
+                && !message.is_parked()
             {
                 pacer.queue.insert(message.id);
             }
         }
-    }
-
-    /// Whether there is no room for more messages.
-    pub fn is_full(&self) -> bool {
-        self.messages.len() >= MESSAGES_MAX
+        self.come_home_from_nowhere(now);
     }
 
     /// How many messages are not delivered, parked ones included.
     pub fn n_messages(&self) -> usize {
         self.messages.len()
+    }
+
+    /// The memory that the messages take, about.
+    pub fn n_bytes(&self) -> usize {
+        self.load.n_bytes
+    }
+
+    /// Whether messages had to become counts of their rules, and wait.
+    pub fn is_folding(&self) -> bool {
+        self.load.n_folds > 0
     }
 
     /// Whether a request is in flight.
@@ -169,39 +217,63 @@ impl Outbox {
             .filter(|message| !self.by_space.contains_key(&message.space))
     }
 
+    /// Whether an event is of the time before this life, and mild enough to be told
+    /// of together with others.
+    pub fn is_late(&self, at: Wall, severity: Severity) -> bool {
+        at < self.late_before && severity < Severity::Critical
+    }
+
+    /// All that was written before this life was read.
+    pub fn caught_up(&mut self) {
+        if self.catching_up.take().is_some() {
+            for pacer in self.pacers.values_mut() {
+                pacer.hold = None;
+            }
+        }
+    }
+
+    /// Until when the time before this life is being read, at the longest.
+    pub fn catching_up(&self) -> Option<Moment> {
+        self.catching_up
+    }
+
     /// Lets an unattempted message of the instance speak for one more event.
     /// Returns whether there was one.
     pub fn absorb(&mut self, space: &SpaceName, event: &Event, total: u64) -> bool {
-        let key = (space.clone(), event.instance.clone());
-        let Some(id) = self.open.get(&key) else {
+        let kind = match self.is_late(event.at, event.severity) {
+            true => Kind::CatchUp,
+            false => Kind::Instance,
+        };
+        let key = (space.clone(), event.instance.clone(), kind);
+        let Some(&id) = self.open.get(&key) else {
             return false;
         };
-        let Some(message) = self.messages.get_mut(id) else {
+        let Some(message) = self.messages.get_mut(&id) else {
             return false;
         };
+        let n_bytes = message.draft.tally.n_bytes();
+        let is_worse = message.draft.tally.worst < event.severity;
         message.draft.tally.add(event);
         message.draft.total = message.draft.total.max(total);
-        self.dirty_messages.insert(*id);
+        self.load.n_bytes = self.load.n_bytes - n_bytes + message.draft.tally.n_bytes();
+        self.dirty_messages.insert(id);
+        if is_worse
+            && let Some(pacer) = self.by_space.get(&message.space)
+            && let Some(pacer) = self.pacers.get_mut(pacer)
+        {
+            pacer.hold = None;
+        }
         true
     }
 
-    /// Whether an instance has a message that would absorb its next event.
-    pub fn absorbs(&self, space: &SpaceName, instance: &InstanceId) -> bool {
-        self.open.contains_key(&(space.clone(), instance.clone()))
-    }
-
     /// Adds a message.
-    pub fn push(&mut self, message: MessageRecord) {
-        let id = message.id;
-        self.open
-            .insert((message.space.clone(), message.instance.clone()), id);
-        if let Some(pacer) = self.by_space.get(&message.space)
-            && let Some(pacer) = self.pacers.get_mut(pacer)
-        {
-            pacer.queue.insert(id);
+    pub fn push(&mut self, mut message: MessageRecord, now: Now) {
+        let target = self.stand_in_for(&message.space, now.moment);
+        if target != message.space {
+            self.redirect(&mut message, &target, now);
         }
-        self.messages.insert(id, message);
-        self.dirty_messages.insert(id);
+        self.put(message);
+        self.keep_bounds();
     }
 
     /// No further request is started.
@@ -216,11 +288,8 @@ impl Outbox {
 
     /// When the next request may start, if any is waiting for that.
     pub fn wakeup(&self) -> Option<Moment> {
-        self.pacers
-            .values()
-            .filter(|pacer| !self.stopped && pacer.in_flight.is_none() && !pacer.queue.is_empty())
-            .map(|pacer| pacer.next)
-            .min()
+        let wakeups = self.pacers.values().filter_map(Pacer::wakeup);
+        wakeups.min().filter(|_| !self.stopped)
     }
 
     /// Starts every request that may start. Messages that were never attempted are
@@ -234,45 +303,74 @@ impl Outbox {
         if self.stopped {
             return posts;
         }
-        for pacer in self.pacers.values_mut() {
-            if !pacer.is_due(now.moment) {
+        if self.catching_up.is_some_and(|until| until <= now.moment) {
+            self.caught_up();
+        }
+        let due: Vec<PacerKey> = (self.pacers.iter())
+            .filter(|(_, pacer)| pacer.is_due(now.moment))
+            .map(|(key, _)| key.clone())
+            .collect();
+        for key in due {
+            let Some(pacer) = self.pacers.get_mut(&key) else {
                 continue;
+            };
+            let choice = queue::choose(pacer, &self.messages, now, self.catching_up);
+            let id = match choice {
+                Choice::One(id) => Some(id),
+                Choice::Several(ids, kind) => {
+                    self.dirty_pacers.insert(key.clone());
+                    self.gather(&ids, kind)
+                }
+                Choice::Hold(until) => {
+                    pacer.hold = Some(until);
+                    None
+                }
+            };
+            if let Some(id) = id
+                && let Some(post) = self.attempt(id, now, word)
+            {
+                if let Some(pacer) = self.pacers.get_mut(&key) {
+                    pacer.in_flight = Some(id);
+                    pacer.hold = None;
+                }
+                posts.push(post);
             }
-            let Some(id) = next_of(pacer, &self.messages, now.wall) else {
-                continue;
-            };
-            let Some(message) = self.messages.get_mut(&id) else {
-                continue;
-            };
-            pacer.in_flight = Some(id);
-            let freshness = match &mut message.state {
-                MessageState::Waiting => {
-                    self.open
-                        .remove(&(message.space.clone(), message.instance.clone()));
-                    let body = word(message);
+        }
+        posts
+    }
+
+    /// Freezes a message, if it was never attempted, and makes a request of it.
+    fn attempt(
+        &mut self,
+        id: MessageId,
+        now: Now,
+        word: &mut dyn FnMut(&MessageRecord) -> String,
+    ) -> Option<(Post, Freshness)> {
+        let message = self.messages.get_mut(&id)?;
+        let freshness = match &mut message.state {
+            MessageState::Waiting => {
+                let body = word(message);
+                self.close(id);
+                self.change(id, |message| {
                     message.state = MessageState::Frozen {
                         body,
                         attempted: now.wall,
                         plain: None,
                     };
-                    self.dirty_messages.insert(id);
-                    Freshness::First
-                }
-                MessageState::Frozen { attempted, .. } => {
-                    *attempted = now.wall;
-                    match self.dirty_messages.contains(&id) {
-                        // Its plain form was made just now.
-                        true => Freshness::First,
-                        false => Freshness::Again,
-                    }
-                }
-                MessageState::Parked { .. } => continue,
-            };
-            if let Some(post) = post_of(message) {
-                posts.push((post, freshness));
+                });
+                Freshness::First
             }
-        }
-        posts
+            MessageState::Frozen { attempted, .. } => {
+                *attempted = now.wall;
+                match self.dirty_messages.contains(&id) {
+                    // Its plain form was made just now.
+                    true => Freshness::First,
+                    false => Freshness::Again,
+                }
+            }
+            MessageState::Parked { .. } => return None,
+        };
+        Some((post_of(self.messages.get(&id)?)?, freshness))
     }
 
     /// A request was not sent after all: it goes out in the next life.
@@ -310,6 +408,10 @@ impl Outbox {
                     space: space.clone(),
                     pace_ms: u64::try_from(pacer.pace.as_millis()).unwrap_or(u64::MAX),
                     next: now.wall_of(pacer.next),
+                    refused: pacer.refused,
+                    digests: (pacer.digests.iter())
+                        .map(|(origin, due)| (origin.clone(), now.wall_of(*due)))
+                        .collect(),
                 })
             })
             .collect()
@@ -320,21 +422,74 @@ impl Outbox {
         self.dirty_messages.extend(messages);
     }
 
-    fn remove(&mut self, id: MessageId) -> Option<MessageRecord> {
-        let message = self.messages.remove(&id)?;
-        self.dirty_messages.insert(id);
-        if let Some(pacer) = self.by_space.get(&message.space)
-            && let Some(pacer) = self.pacers.get_mut(pacer)
+    fn pacer_of(&self, space: &SpaceName) -> Option<&Pacer> {
+        self.pacers.get(self.by_space.get(space)?)
+    }
+
+    fn pacer_of_mut(&mut self, space: &SpaceName) -> Option<&mut Pacer> {
+        self.pacers.get_mut(self.by_space.get(space)?)
+    }
+
+    /// Takes a message in, new or changed.
+    fn put(&mut self, message: MessageRecord) {
+        let id = message.id;
+        self.load.add(&message);
+        let absorbs = message.state == MessageState::Waiting
+            && message.parts.is_empty()
+            && message.kind != Kind::Folded;
+        if absorbs {
+            let newest = self.open.entry(absorbs_of(&message)).or_insert(id);
+            *newest = id.max(*newest);
+        }
+        let is_critical = message.draft.tally.worst == Severity::Critical;
+        if let Some(pacer) = self.pacer_of_mut(&message.space)
+            && !message.is_parked()
         {
+            pacer.queue.insert(id);
+            // While digests are sent, all but the worst waits for the next one.
+            if pacer.mode != Mode::Digest || is_critical {
+                pacer.hold = None;
+            }
+        }
+        self.messages.insert(id, message);
+        self.dirty_messages.insert(id);
+    }
+
+    fn remove(&mut self, id: MessageId) -> Option<MessageRecord> {
+        self.close(id);
+        let message = self.messages.remove(&id)?;
+        self.load.subtract(&message);
+        self.dirty_messages.insert(id);
+        if let Some(pacer) = self.pacer_of_mut(&message.space) {
             pacer.queue.remove(&id);
             pacer.suspects.remove(&id);
             pacer.convicts.remove(&id);
         }
-        if message.state == MessageState::Waiting {
-            self.open
-                .remove(&(message.space.clone(), message.instance.clone()));
-        }
         Some(message)
+    }
+
+    /// Changes a message where it is.
+    fn change<T>(
+        &mut self,
+        id: MessageId,
+        change: impl FnOnce(&mut MessageRecord) -> T,
+    ) -> Option<T> {
+        let message = self.messages.get_mut(&id)?;
+        self.load.subtract(message);
+        let outcome = change(message);
+        self.load.add(message);
+        self.dirty_messages.insert(id);
+        Some(outcome)
+    }
+
+    /// A message absorbs nothing any more.
+    fn close(&mut self, id: MessageId) {
+        if let Some(message) = self.messages.get(&id) {
+            let key = absorbs_of(message);
+            if self.open.get(&key) == Some(&id) {
+                self.open.remove(&key);
+            }
+        }
     }
 }
 
@@ -345,6 +500,14 @@ pub enum Freshness {
     First,
     /// Its body is on disk.
     Again,
+}
+
+fn absorbs_of(message: &MessageRecord) -> Absorbs {
+    let kind = match message.kind {
+        Kind::CatchUp => Kind::CatchUp,
+        Kind::Instance | Kind::Folded | Kind::Thread | Kind::Digest => Kind::Instance,
+    };
+    (message.origin().clone(), message.instance.clone(), kind)
 }
 
 fn post_of(message: &MessageRecord) -> Option<Post> {

@@ -1,8 +1,9 @@
 //! When the next request to a real space may start.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::crowd::Mode;
 use crate::engine::answer::Cause;
 use crate::engine::ids::MessageId;
 use crate::engine::time::{Moment, Now};
@@ -31,8 +32,16 @@ pub(super) struct Pacer {
     pub(super) pace: Duration,
     /// When the next request may start.
     pub(super) next: Moment,
+    /// Until then nothing that waits may go, unless something else comes.
+    pub(super) hold: Option<Moment>,
     pub(super) queue: BTreeSet<MessageId>,
     pub(super) in_flight: Option<MessageId>,
+    /// How much is said in one message.
+    pub(super) mode: Mode,
+    /// When the next digest may go, by the space that its messages were meant for.
+    pub(super) digests: BTreeMap<SpaceName, Moment>,
+    /// Critical messages in a row.
+    pub(super) n_criticals: u32,
     /// Faults in a row.
     pub(super) n_faults: u32,
     /// Uncertain refusals of the space in a row.
@@ -45,6 +54,16 @@ pub(super) struct Pacer {
     pub(super) suspects: BTreeSet<MessageId>,
     /// Former suspects, since the space took another message: it was not the space.
     pub(super) convicts: BTreeSet<MessageId>,
+    /// What people were told in this life, and not yet the end of it.
+    pub(super) told: Told,
+}
+
+/// What people were told of a space.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Told {
+    Well,
+    Troubled,
+    Refused,
 }
 
 impl Pacer {
@@ -54,23 +73,36 @@ impl Pacer {
             base: Duration::ZERO,
             pace: Duration::ZERO,
             next: now.moment,
+            hold: None,
             queue: BTreeSet::new(),
             in_flight: None,
+            mode: Mode::Calm,
+            digests: BTreeMap::new(),
+            n_criticals: 0,
             n_faults: 0,
             n_doubts: 0,
             refusals: Vec::new(),
             refused: false,
             suspects: BTreeSet::new(),
             convicts: BTreeSet::new(),
+            told: Told::Well,
         }
     }
 
-    pub(super) fn is_due(&self, now: Moment) -> bool {
-        self.in_flight.is_none() && !self.queue.is_empty() && self.next <= now
+    /// When the next request may start, if anything waits for that.
+    pub(super) fn wakeup(&self) -> Option<Moment> {
+        let waits = self.in_flight.is_none() && !self.queue.is_empty();
+        let at = self.hold.map_or(self.next, |hold| hold.max(self.next));
+        Some(at).filter(|at| waits && *at < Moment(u64::MAX))
     }
 
-    pub(super) fn is_troubled(&self) -> bool {
-        self.n_faults > 0 || self.refused
+    pub(super) fn is_due(&self, now: Moment) -> bool {
+        self.wakeup().is_some_and(|at| at <= now)
+    }
+
+    /// Whether a refused space should be tried with the next message that comes.
+    pub(super) fn wants_probe(&self, now: Moment) -> bool {
+        self.next <= now && self.queue.is_empty()
     }
 
     pub(super) fn deliver(&mut self, now: Now) {

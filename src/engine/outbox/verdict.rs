@@ -1,11 +1,12 @@
 //! What the answers of a server lead to, for the message and for its space.
 
 use super::Outbox;
+use super::pacer::Told;
 use crate::engine::answer::{Answer, Cause};
 use crate::engine::commit::{MessageRecord, MessageState, Plain};
 use crate::engine::events::InstanceId;
 use crate::engine::ids::MessageId;
-use crate::engine::time::Now;
+use crate::engine::time::{Now, Wall};
 use crate::rules::{PacerKey, SpaceName};
 
 /// Messages in a row whose refusal means that the space is at fault.
@@ -87,15 +88,17 @@ impl Outbox {
             return outcomes;
         };
         pacer.in_flight = None;
+        pacer.hold = None;
         let space = match self.messages.get(&id) {
             Some(message) => message.space.clone(),
             None => return outcomes,
         };
         match answer {
             Answer::Delivered { .. } => {
-                let was_troubled = pacer.is_troubled();
+                let was_refused = pacer.refused;
                 pacer.deliver(now);
-                if was_troubled {
+                if pacer.told > Told::Well {
+                    pacer.told = Told::Well;
                     outcomes.push(Outcome::Recovered { space });
                 }
                 if let Some(message) = self.remove(id) {
@@ -104,9 +107,13 @@ impl Outbox {
                         instance: message.instance,
                     });
                 }
+                if was_refused {
+                    self.come_home(&key, now);
+                }
             }
             Answer::Later { cause, wait, why } => {
-                if !pacer.is_troubled() && cause != Cause::Quota {
+                if pacer.told == Told::Well && cause != Cause::Quota {
+                    pacer.told = Told::Troubled;
                     outcomes.push(Outcome::Troubled { space, why });
                 }
                 pacer.back_off(now, cause, wait, rng);
@@ -114,14 +121,10 @@ impl Outbox {
             Answer::SpaceRefused { certain, why } => {
                 pacer.n_doubts += 1;
                 match certain || pacer.n_doubts >= DOUBTS_MAX {
-                    true => {
-                        if !pacer.refused {
-                            outcomes.push(Outcome::Refused { space, why });
-                        }
-                        pacer.refuse(now);
-                    }
+                    true => outcomes.extend(self.refuse(now, &key, space, why)),
                     false => {
-                        if !pacer.is_troubled() {
+                        if pacer.told == Told::Well {
+                            pacer.told = Told::Troubled;
                             outcomes.push(Outcome::Troubled { space, why });
                         }
                         pacer.back_off(now, Cause::Trouble, None, rng);
@@ -132,7 +135,23 @@ impl Outbox {
                 outcomes.extend(self.refused(now, &key, id, why, plain));
             }
         }
+        self.hand_on(&key, now);
         outcomes
+    }
+
+    /// A space takes no message at all.
+    fn refuse(
+        &mut self,
+        now: Now,
+        key: &PacerKey,
+        space: SpaceName,
+        why: String,
+    ) -> Option<Outcome> {
+        let pacer = self.pacers.get_mut(key)?;
+        pacer.refuse(now);
+        let is_news = pacer.told < Told::Refused;
+        pacer.told = Told::Refused;
+        is_news.then_some(Outcome::Refused { space, why })
     }
 
     /// One message was refused: once more, plain; then parked; and when it is not
@@ -146,9 +165,7 @@ impl Outbox {
         plain: &mut dyn FnMut(&MessageRecord) -> Plain,
     ) -> Option<Outcome> {
         let pacer = self.pacers.get_mut(key)?;
-        let message = self.messages.get_mut(&id)?;
         pacer.next = now.moment.after(pacer.pace);
-        self.dirty_messages.insert(id);
         if pacer.refused {
             pacer.suspects.insert(id);
             pacer.refuse(now);
@@ -158,31 +175,17 @@ impl Outbox {
             pacer.refusals.push(id);
         }
         if pacer.refusals.len() >= REFUSALS_MAX {
-            pacer.refuse(now);
-            let space = message.space.clone();
-            for id in std::mem::take(&mut pacer.refusals) {
-                let Some(message) = self.messages.get_mut(&id) else {
-                    continue;
-                };
-                let body = match &message.state {
-                    MessageState::Frozen { body, .. } | MessageState::Parked { body, .. } => {
-                        body.clone()
-                    }
-                    MessageState::Waiting => continue,
-                };
-                message.state = MessageState::Frozen {
-                    body,
-                    attempted: now.wall,
-                    plain: None,
-                };
-                pacer.suspects.insert(id);
-                pacer.queue.insert(id);
-                self.dirty_messages.insert(id);
+            let streak = std::mem::take(&mut pacer.refusals);
+            pacer.suspects.extend(&streak);
+            pacer.queue.extend(&streak);
+            let space = self.messages.get(&id)?.space.clone();
+            for id in streak {
+                self.change(id, |message| message.state.try_anew(now.wall));
             }
-            return Some(Outcome::Refused { space, why });
+            return self.refuse(now, key, space, why);
         }
-        let short = plain(message);
-        match &mut message.state {
+        let short = plain(self.messages.get(&id)?);
+        let parked = self.change(id, |message| match &mut message.state {
             MessageState::Frozen {
                 plain: form @ None, ..
             } => {
@@ -190,8 +193,6 @@ impl Outbox {
                 None
             }
             MessageState::Frozen { body, .. } => {
-                pacer.queue.remove(&id);
-                pacer.convicts.remove(&id);
                 message.state = MessageState::Parked {
                     body: std::mem::take(body),
                     why: why.clone(),
@@ -204,6 +205,26 @@ impl Outbox {
                 })
             }
             MessageState::Waiting | MessageState::Parked { .. } => None,
+        })?;
+        if parked.is_some() {
+            let pacer = self.pacers.get_mut(key)?;
+            pacer.queue.remove(&id);
+            pacer.convicts.remove(&id);
+            self.keep_bounds();
+        }
+        parked
+    }
+}
+
+impl MessageState {
+    /// What was refused is to be tried again as it was.
+    fn try_anew(&mut self, now: Wall) {
+        if let Self::Frozen { body, .. } | Self::Parked { body, .. } = self {
+            *self = Self::Frozen {
+                body: std::mem::take(body),
+                attempted: now,
+                plain: None,
+            };
         }
     }
 }

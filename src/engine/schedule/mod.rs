@@ -167,6 +167,12 @@ impl Schedule {
         self.listed_for.is_some()
     }
 
+    /// Whether all that was listed is read.
+    pub fn is_drained(&self) -> bool {
+        let rests = |stream: &Stream| stream.phase == Phase::Resting && stream.is_read();
+        self.is_listed() && self.streams.values().all(rests)
+    }
+
     /// The streams, for status and tests.
     pub fn streams(&self) -> impl Iterator<Item = &Stream> {
         self.streams.values()

@@ -38,6 +38,7 @@ enum Step {
     WaitLong,
     Write,
     Burst,
+    Storm,
     Tear,
     Finish,
     Reopen,
@@ -60,11 +61,12 @@ enum Step {
     Suspend,
 }
 
-const STEPS: [(Step, u64); 24] = [
+const STEPS: [(Step, u64); 25] = [
     (Step::Wait, 20),
     (Step::WaitLong, 4),
     (Step::Write, 40),
     (Step::Burst, 4),
+    (Step::Storm, 1),
     (Step::Tear, 8),
     (Step::Finish, 6),
     (Step::Reopen, 6),
@@ -166,6 +168,7 @@ impl History {
             _ => Duration::from_millis(3),
         };
         world.habits.shared_space = chance.percent(20);
+        world.habits.stands_in = chance.percent(30);
         world.habits.loads_every_commit = chance.percent(8);
         world.chat.tells_wait = chance.percent(50);
         world.chat.n_strangers = chance.one_of(&[0, 0, 5, 30]);
@@ -304,6 +307,19 @@ impl History {
             Step::Burst => {
                 for _ in 0..self.choices.below(40) {
                     let draft = self.next_draft();
+                    self.world.write(log, &draft);
+                    self.not_ready();
+                }
+            }
+            Step::Storm => {
+                let mut choices = self.choices.fork();
+                let n_values = 1 + choices.below(90);
+                for _ in 0..40 + choices.below(160) {
+                    let mut draft = self.draft(&mut choices);
+                    draft.filler = draft.filler.min(100);
+                    for (_, k) in &mut draft.marks {
+                        *k = choices.below(n_values);
+                    }
                     self.world.write(log, &draft);
                     self.not_ready();
                 }
@@ -560,7 +576,10 @@ impl History {
             self.world.oracle.fail("first word at once", how);
         }
         self.rest();
-        if !self.world.oracle.troubles().is_empty() {
+        // While another space stands in, only a message for it tells that it is well.
+        let still = self.world.oracle.troubles().iter();
+        let still = still.filter(|what| !(self.world.habits.stands_in && what.ends_with(" ops")));
+        if still.count() > 0 {
             let how = format!(
                 "still said to be in trouble: {:?}",
                 self.world.oracle.troubles()

@@ -118,15 +118,29 @@ impl World {
         let served = self.chat.serve(now, &real_space, &post, &mut self.chance);
         if served.is_new {
             match told::read_back(&post.body) {
-                Some(said) => {
+                Some(heard) => {
                     let space = post.space.as_str().to_owned();
-                    let counted = (space.clone(), said.rule.clone(), said.k.clone());
-                    self.note(format_args!("{space} reads {said:?}"));
-                    match told::is_own(&said.rule) {
-                        true => self.look_at_own(&said),
-                        false => self.oracle.delivered(counted, said.count),
+                    self.note(format_args!("{space} reads {heard:?}"));
+                    self.messages.push((now, heard.in_short(), space.clone()));
+                    let origin = heard.meant_for.unwrap_or(space);
+                    let unnamed = (heard.unnamed.into_iter()).map(|(rule, count)| told::Said {
+                        rule,
+                        k: told::UNNAMED.into(),
+                        count,
+                        why: "unnamed".into(),
+                        line: None,
+                    });
+                    for said in heard.said.into_iter().chain(unnamed) {
+                        let counted = (origin.clone(), said.rule.clone(), said.k.clone());
+                        if self.habits.stands_in {
+                            let id = &post.request_id;
+                            self.oracle.repeatable(id, &counted, said.count);
+                        }
+                        match told::is_own(&said.rule) {
+                            true => self.look_at_own(&said),
+                            false => self.oracle.delivered(counted, said.count),
+                        }
                     }
-                    self.messages.push((now, said, space));
                 }
                 None => {
                     let how = format!("unreadable body {}", post.body);

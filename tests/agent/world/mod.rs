@@ -132,6 +132,8 @@ pub(crate) struct Habits {
     pub(crate) pace: Duration,
     /// Whether both spaces are one.
     pub(crate) shared_space: bool,
+    /// Whether `dev` stands in for `ops`.
+    pub(crate) stands_in: bool,
     /// Whether every commit is loaded by an engine of its own.
     pub(crate) loads_every_commit: bool,
     /// How long things take on this machine, at most.
@@ -154,6 +156,7 @@ impl World {
                 hints: [1, 0, 0, 0, 0],
                 pace: Duration::from_secs(1),
                 shared_space: false,
+                stands_in: false,
                 loads_every_commit: false,
                 slowness: Duration::from_millis(3),
             },
@@ -342,16 +345,16 @@ impl World {
     pub(crate) fn parked(&self) -> Vec<(Counted, u64)> {
         let messages = self.disk.image.messages.values();
         let parked = messages.filter(|m| matches!(m.state, MessageState::Parked { .. }));
-        let parked = parked.filter(|message| !told::is_own(message.instance.rule.as_str()));
         parked
-            .map(|message| {
-                let instance = &message.instance;
-                let k = instance.by.first().cloned().unwrap_or_default();
-                let rule = instance.rule.as_str().to_owned();
-                (
-                    (message.space.as_str().to_owned(), rule, k),
-                    message.draft.tally.count,
-                )
+            .flat_map(|message| {
+                let space = message.origin().as_str();
+                let shares = message.shares().into_iter();
+                let shares = shares.filter(|s| !told::is_own(s.instance.rule.as_str()));
+                shares.map(move |share| {
+                    let k = share.instance.by.first().cloned().unwrap_or_default();
+                    let rule = share.instance.rule.as_str().to_owned();
+                    ((space.to_owned(), rule, k), share.count)
+                })
             })
             .collect()
     }
@@ -371,7 +374,13 @@ impl World {
     }
 
     fn rules(&self) -> std::sync::Arc<logcrier::rules::RuleSet> {
-        told::rule_set(&self.told, self.habits.pace, self.habits.shared_space)
+        let habits = &self.habits;
+        told::rule_set(
+            &self.told,
+            habits.pace,
+            habits.shared_space,
+            habits.stands_in,
+        )
     }
 
     /// What the watcher makes of what happened to the files.

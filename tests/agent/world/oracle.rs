@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::clock::Instant;
 use super::files::LineId;
-use super::told::Said;
+use super::told::{Said, UNNAMED};
 
 /// What a history broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,10 +66,15 @@ pub(crate) struct Oracle {
     spaces: BTreeMap<String, Pacing>,
     /// The newest message of each instance that was requested.
     newest: BTreeMap<Counted, u64>,
+    /// The newest message of each instance that was requested anywhere.
+    news: BTreeMap<Counted, u64>,
     spoken: BTreeMap<Counted, Spoken>,
     /// When windows were changed last by somebody.
     windows_since: Instant,
     answered: BTreeSet<String>,
+    /// What was made where another space may come to stand in: without an answer it
+    /// is said there once more.
+    repeatable: Vec<(String, Counted, u64)>,
     troubles: BTreeSet<String>,
     /// Messages that were given up.
     pub(crate) parked: BTreeSet<u64>,
@@ -265,13 +270,8 @@ impl Oracle {
         }
     }
 
-    /// A request of an instance starts: nothing older may follow. Returns whether
-    /// it is the first one for its message.
-    pub(crate) fn in_order(&mut self, counted: &Counted, message: u64) -> bool {
-        if self.parked.contains(&message) {
-            // It was given up, and is taken up again because the space was at fault.
-            return false;
-        }
+    /// A request of an instance starts: nothing older may follow.
+    pub(crate) fn in_order(&mut self, counted: &Counted, message: u64) {
         let before = self.newest.insert(counted.clone(), message);
         if before.is_some_and(|before| message < before) {
             self.fail(
@@ -279,7 +279,16 @@ impl Oracle {
                 format!("{counted:?}: message {message} after a later one"),
             );
         }
-        before.is_none_or(|before| message > before)
+    }
+
+    /// Whether a message is requested for the first time, wherever it is to be read.
+    pub(crate) fn is_news(&mut self, counted: &Counted, message: u64) -> bool {
+        let before = self.news.get(counted).copied();
+        let is_news = before.is_none_or(|before| message > before);
+        if is_news {
+            self.news.insert(counted.clone(), message);
+        }
+        is_news
     }
 
     /// An instance speaks. The next word must come a window after the sample line
@@ -345,6 +354,12 @@ impl Oracle {
         *self.delivered.entry(counted).or_default() += count;
     }
 
+    /// A message is in a space for which another one may come to stand in.
+    pub(crate) fn repeatable(&mut self, request_id: &str, counted: &Counted, count: u64) {
+        let request_id = request_id.to_owned();
+        self.repeatable.push((request_id, counted.clone(), count));
+    }
+
     /// Somebody is told that something is wrong.
     pub(crate) fn troubled(&mut self, what: String) {
         if !self.troubles.insert(what.clone()) {
@@ -391,27 +406,62 @@ impl Oracle {
     /// Whether all that must be delivered is. With `finally`, whether what was
     /// delivered is what may be, and it fails otherwise.
     pub(crate) fn weigh(&mut self, names: &[(&str, Vec<&str>)], parked: &[(Counted, u64)]) {
-        let expected = self.expected(names);
+        let mut expected = self.expected(names);
+        for (request_id, counted, count) in &self.repeatable {
+            if let Some((_, most)) = expected.get_mut(counted)
+                && !self.answered.contains(request_id)
+            {
+                *most += count;
+            }
+        }
         let mut delivered = self.delivered.clone();
         for (counted, count) in parked {
             *delivered.entry(counted.clone()).or_default() += count;
         }
+        // What was counted without being named may be of any value of its rule.
+        let mut unnamed: BTreeMap<(String, String), u64> = BTreeMap::new();
+        delivered.retain(|(space, rule, k), count| {
+            let is_named = k != UNNAMED;
+            if !is_named {
+                *unnamed.entry((space.clone(), rule.clone())).or_default() += *count;
+            }
+            is_named
+        });
         let all: BTreeSet<&Counted> = expected.keys().chain(delivered.keys()).collect();
+        let mut room: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for (request_id, (space, rule, k), count) in &self.repeatable {
+            if k == UNNAMED && !self.answered.contains(request_id) {
+                *room.entry((space.clone(), rule.clone())).or_default() += count;
+            }
+        }
         for counted in all {
             let (least, most) = expected.get(counted).copied().unwrap_or_default();
             let count = delivered.get(counted).copied().unwrap_or(0);
             let (space, rule, k) = counted;
-            if count < least {
+            let of_rule = (space.clone(), rule.clone());
+            let missing = least.saturating_sub(count);
+            let unnamed = unnamed.entry(of_rule.clone()).or_default();
+            if missing > *unnamed {
                 let how =
                     format!("{rule} {k} in {space}: {count} delivered, at least {least} written");
                 let how = format!("{how} {}", self.account(names, counted));
                 self.fail("nothing lost", how);
                 return;
             }
+            *unnamed -= missing;
             if count > most {
                 let how =
                     format!("{rule} {k} in {space}: {count} delivered, at most {most} written");
                 let how = format!("{how} {}", self.account(names, counted));
+                self.fail("nothing invented", how);
+                return;
+            }
+            *room.entry(of_rule).or_default() += most - count - missing;
+        }
+        for (of_rule, n_unnamed) in unnamed {
+            if n_unnamed > room.get(&of_rule).copied().unwrap_or(0) {
+                let (space, rule) = of_rule;
+                let how = format!("{rule} in {space}: {n_unnamed} more than were written");
                 self.fail("nothing invented", how);
                 return;
             }

@@ -55,22 +55,38 @@ impl World {
 
     /// Order and quiet, for a request of which nothing was sent before.
     pub(super) fn look_at_order(&mut self, post: &Post) {
-        let Some(said) = told::read_back(&post.body) else {
+        let Some(heard) = told::read_back(&post.body) else {
             return;
         };
-        let MessageId(message) = post.message;
-        let counted = (
-            post.space.as_str().to_owned(),
-            said.rule.clone(),
-            said.k.clone(),
-        );
-        let is_first = self.oracle.in_order(&counted, message);
-        let told = self.told.iter().find(|told| told.key == said.rule);
-        if is_first && said.why != "plain" {
-            let window = told.and_then(|told| told::shortest(told.debounce));
-            let window = window.filter(|_| self.is_clock_steady());
-            self.oracle
-                .speaks(self.clock.now(), &counted, &said, window);
+        if self.oracle.parked.contains(&post.message.0) {
+            // It was given up, and is taken up again because the space was at fault.
+            return;
+        }
+        let origin = heard.meant_for.as_deref().unwrap_or(post.space.as_str());
+        let on_disk = self.disk.image.messages.get(&post.message);
+        let shares = on_disk.map(|message| message.shares()).unwrap_or_default();
+        for said in heard.said.iter().filter(|said| !said.k.is_empty()) {
+            let counted = (origin.to_owned(), said.rule.clone(), said.k.clone());
+            let share = shares.iter().find(|share| {
+                let k = share.instance.by.first();
+                share.instance.rule.as_str() == said.rule && k == Some(&said.k)
+            });
+            let Some(MessageId(message)) = share.map(|share| share.newest) else {
+                let how = format!("{counted:?} is not what is on disk");
+                self.oracle.fail("nothing invented", how);
+                return;
+            };
+            // What another space was told while it stood in is read elsewhere.
+            let read_in = format!("{origin} in {}", post.space);
+            let ordered = (read_in, said.rule.clone(), said.k.clone());
+            self.oracle.in_order(&ordered, message);
+            let is_first = self.oracle.is_news(&counted, message);
+            let told = self.told.iter().find(|told| told.key == said.rule);
+            if is_first && !matches!(&*said.why, "plain" | "thread" | "digest" | "catch_up") {
+                let window = told.and_then(|told| told::shortest(told.debounce));
+                let window = window.filter(|_| self.is_clock_steady());
+                self.oracle.speaks(self.clock.now(), &counted, said, window);
+            }
         }
     }
 
@@ -82,7 +98,7 @@ impl World {
 
     /// A message of the agent's own: it must speak of a trouble that was reported.
     pub(super) fn look_at_own(&mut self, said: &told::Said) {
-        if !said.k.is_empty() && !self.reported.contains(&said.k) {
+        if !said.k.is_empty() && said.k != told::UNNAMED && !self.reported.contains(&said.k) {
             self.oracle
                 .fail("honest", format!("{said:?} was no trouble"));
         }

@@ -3,6 +3,7 @@
 //! ```text
 //! 00:05 write alpha:k1        a line that is an event of the rule `alpha`
 //! 00:05 write alpha:k1 x3     three of them
+//! 00:05 storm alpha 40        one of each of forty values
 //! ```
 
 use std::path::Path;
@@ -110,6 +111,13 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
                 write(world, mark, 40, 100);
             }
         }
+        ["storm", rule, n] => {
+            for k in 1..=n.parse::<u64>().expect("a number") {
+                write(world, &format!("{rule}:k{k}"), 40, 100);
+            }
+        }
+        ["dev-stands-in"] => world.habits.stands_in = true,
+        ["slow-disk"] => world.disk.set(Mood::Slow, forever),
         ["tear", mark] => drop(write(world, mark, 40, 60)),
         ["finish"] => world.finish(0),
         ["rotate"] => world.rotate(0),

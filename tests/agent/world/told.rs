@@ -27,6 +27,9 @@ pub(crate) const RULES: [&str; 4] = ["alpha", "beta", "gamma", "delta"];
 /// The files that are followed.
 pub(crate) const GLOB: &str = "/logs/*.log";
 
+/// How values are called that a message counts and does not name.
+pub(crate) const UNNAMED: &str = "(several)";
+
 /// The wording that most rules have.
 const TITLE: &str = "n={{ count }} r={{ key }} k={{ k }} why={{ reason }} s={{ line }}";
 
@@ -154,7 +157,13 @@ pub(crate) fn draw_debounce(chance: &mut Entropy, longest: Duration) -> Debounce
 }
 
 /// The rule set of rules. With `shared`, both spaces are one in truth.
-pub(crate) fn rule_set(told: &[Told], pace: Duration, shared: bool) -> Arc<RuleSet> {
+/// With `stands_in`, `dev` stands in for `ops`.
+pub(crate) fn rule_set(
+    told: &[Told],
+    pace: Duration,
+    shared: bool,
+    stands_in: bool,
+) -> Arc<RuleSet> {
     let space = |name: &str| {
         let real = match shared {
             true => "spaces/one",
@@ -162,7 +171,13 @@ pub(crate) fn rule_set(told: &[Told], pace: Duration, shared: bool) -> Arc<RuleS
         };
         let pacer = PacerKey(real.into());
         let webhook = Webhook::new(format!("https://chat.example/{name}"), pacer);
-        (SpaceName::new(name), Space { webhook, pace })
+        let fallback = (stands_in && !shared && name == "ops").then(|| SpaceName::new("dev"));
+        let space = Space {
+            webhook,
+            pace,
+            fallback,
+        };
+        (SpaceName::new(name), space)
     };
     let mut rules: Vec<Arc<Rule>> = told.iter().map(|told| Arc::new(told.rule())).collect();
     rules.sort_by(|a, b| a.key.cmp(&b.key));
@@ -181,10 +196,57 @@ pub(crate) fn is_own(rule: &str) -> bool {
     rule.starts_with(own::PREFIX)
 }
 
-/// Reads back what the body of a request says.
-pub(crate) fn read_back(body: &str) -> Option<Said> {
+/// What the body of a request says.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Heard {
+    /// Whose message it is, where another space stands in.
+    pub(crate) meant_for: Option<String>,
+    /// What it says of each value that it names.
+    pub(crate) said: Vec<Said>,
+    /// What it says of a rule without naming values.
+    pub(crate) unnamed: Vec<(String, u64)>,
+}
+
+impl Heard {
+    /// All of it as if it were said of one value.
+    pub(crate) fn in_short(&self) -> Said {
+        if let ([said], true) = (&self.said[..], self.unnamed.is_empty()) {
+            return said.clone();
+        }
+        let mut rules: Vec<&str> = (self.said.iter().map(|said| said.rule.as_str()))
+            .chain(self.unnamed.iter().map(|(rule, _)| rule.as_str()))
+            .collect();
+        rules.sort_unstable();
+        rules.dedup();
+        let mut values: Vec<&str> = self.said.iter().map(|said| said.k.as_str()).collect();
+        values.sort_unstable();
+        let mut k = match values.len() {
+            0..=4 => values.join("+"),
+            n => format!("{n} values"),
+        };
+        if !self.unnamed.is_empty() {
+            k += " and more";
+        }
+        let counts = self.said.iter().map(|said| said.count);
+        Said {
+            rule: rules.join("+"),
+            k,
+            count: counts.chain(self.unnamed.iter().map(|(_, n)| *n)).sum(),
+            why: self
+                .said
+                .first()
+                .map_or("unnamed".into(), |said| said.why.clone()),
+            line: None,
+        }
+    }
+}
+
+/// Reads back what the body of a request says. Every count of it must be told.
+pub(crate) fn read_back(body: &str) -> Option<Heard> {
+    static MEANT_FOR: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^\[(\w+)\] ").expect("a regex"));
     static OWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"n=(\d+) r=(\w+) k=(\w*) why=(\w+) s=(\d{6})?").expect("a regex")
+        Regex::new(r"n=(\d+) r=(\w+) k=(\w*|\(several\)) why=(\w+) s=(\d{6})?").expect("a regex")
     });
     static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^([\w.]+) on web-1: ([\d,]+) \w+ event\(s\)\n.*?(?:(\w+):(k\d+);|$)")
@@ -195,31 +257,57 @@ pub(crate) fn read_back(body: &str) -> Option<Said> {
     });
     static MORE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\*\+([\d,]+) more\* [^\n]*?(, last:)?\n").expect("a regex"));
-    let number = |text: &str| text.replace(',', "").parse::<u64>().ok();
     let json: serde_json::Value = serde_json::from_str(body).ok()?;
     let text = json["text"].as_str()?;
+    let meant_for = MEANT_FOR.captures(text).map(|found| found[1].to_owned());
+    let text = MEANT_FOR.replace(text, "");
+    let text = text.as_ref();
+    let heard = |said: Vec<Said>, unnamed| Heard {
+        meant_for: meant_for.clone(),
+        said,
+        unnamed,
+    };
+    if text.contains("*Digest: ") || text.contains("*while the agent was down") {
+        let (said, unnamed) = table(text)?;
+        return Some(heard(said, unnamed));
+    }
+    if let Some(rest) = text.strip_prefix("Digest: ") {
+        let (_, counts) = rest.split_once('\n')?;
+        return Some(heard(Vec::new(), by_rule(counts)?));
+    }
     if let Some(found) = OWN.captures(text) {
-        return Some(Said {
-            rule: found[2].into(),
+        let rule = &found[2];
+        if &found[3] == "(several)" {
+            let (said, unnamed) = several(text, rule, number(&found[1])?)?;
+            return Some(heard(said, unnamed));
+        }
+        let said = Said {
+            rule: rule.into(),
             k: found[3].into(),
             count: number(&found[1])?,
             why: found[4].into(),
             line: found.get(5).and_then(|line| line.as_str().parse().ok()),
-        });
+        };
+        return Some(heard(vec![said], Vec::new()));
     }
     if let Some(found) = PLAIN.captures(text) {
-        let rule = found[1].to_owned();
+        let (rule, count) = (found[1].to_owned(), number(&found[2])?);
+        if text.lines().count() > 2 {
+            let (said, unnamed) = several(text, &rule, count)?;
+            return Some(heard(said, unnamed));
+        }
         let k = Regex::new(&format!(r"{rule}:(k\d+);")).ok()?;
-        return Some(Said {
+        let said = Said {
             k: match is_own(&rule) {
                 true => String::new(),
                 false => k.captures(text)?[1].into(),
             },
             rule,
-            count: number(&found[2])?,
+            count,
             why: "plain".into(),
             line: None,
-        });
+        };
+        return Some(heard(vec![said], Vec::new()));
     }
     let found = BUILT_IN.captures(text)?;
     let (count, why) = match MORE.captures(text) {
@@ -229,11 +317,111 @@ pub(crate) fn read_back(body: &str) -> Option<Said> {
             None => (number(&more[1])? + 1, "first"),
         },
     };
-    Some(Said {
+    if &found[2] == "(several)" {
+        let (said, unnamed) = several(text, &found[1], count)?;
+        return Some(heard(said, unnamed));
+    }
+    let said = Said {
         rule: found[1].into(),
         k: found[2].into(),
         count,
         why: why.into(),
         line: None,
-    })
+    };
+    Some(heard(vec![said], Vec::new()))
+}
+
+type Shares = (Vec<Said>, Vec<(String, u64)>);
+
+/// The last line of a message for several values of a rule: `k=k1 3, k=k2 5`, and
+/// how many more.
+fn several(text: &str, rule: &str, count: u64) -> Option<Shares> {
+    static REST: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"^([\d,]+) more: ([\d,]+) events?$").expect("a regex"));
+    let last = text.lines().last()?.replace('`', "");
+    if last.contains("only counted") {
+        return Some((Vec::new(), vec![(rule.into(), count)]));
+    }
+    let (pairs, n_unnamed) = match last.split_once(" and ") {
+        Some((pairs, rest)) => (pairs, number(&REST.captures(rest)?[2])?),
+        None => (&*last, 0),
+    };
+    let said: Option<Vec<Said>> = (pairs.split(", "))
+        .map(|pair| {
+            let (name, count) = pair.rsplit_once(' ')?;
+            let (_, k) = name.split_once('=').unwrap_or(("", name));
+            Some(share(rule, k, number(count)?, "thread"))
+        })
+        .collect();
+    let said = said?;
+    let n_said: u64 = said.iter().map(|said| said.count).sum();
+    let unnamed = (n_unnamed > 0).then(|| (rule.to_owned(), n_unnamed));
+    (n_said + n_unnamed == count).then(|| (said, unnamed.into_iter().collect()))
+}
+
+/// The rows of a digest and the line after them, which must give its totals.
+fn table(text: &str) -> Option<Shares> {
+    static ROW: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"^ *([\d,]+) +(?:[\d-]+ )?[\d:]+ +\w+ +([\w.]+)(?: (?:\w+=)?(\S+))?$")
+            .expect("a regex")
+    });
+    static TOTALS: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r": ([\d,]+) events? of (\d+) rules?\*\n").expect("a regex"));
+    static REST: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(r"\nand ([\d,]+) more: ([\d,]+) events? \((.*)\)$").expect("a regex")
+    });
+    let totals = TOTALS.captures(text)?;
+    let (_, rows) = text.split_once("```\n")?;
+    let (rows, _) = rows.split_once("\n```")?;
+    let why = match text.contains("*Digest: ") {
+        true => "digest",
+        false => "catch_up",
+    };
+    let mut said = Vec::new();
+    let mut unnamed = Vec::new();
+    for row in rows.lines() {
+        let found = ROW.captures(row)?;
+        let (rule, count) = (&found[2], number(&found[1])?);
+        match found.get(3).map(|k| k.as_str()) {
+            Some("(several)") | None => unnamed.push((rule.to_owned(), count)),
+            Some(k) => said.push(share(rule, k, count, why)),
+        }
+    }
+    if let Some(found) = REST.captures(text) {
+        let counts = by_rule(&found[3])?;
+        let n_events: u64 = counts.iter().map(|(_, count)| count).sum();
+        (number(&found[2])? == n_events).then_some(())?;
+        unnamed.extend(counts);
+    }
+    let n_said = said.iter().map(|said| said.count);
+    let n_events: u64 = n_said.chain(unnamed.iter().map(|(_, n)| *n)).sum();
+    let rules: std::collections::BTreeSet<&str> = (said.iter().map(|said| said.rule.as_str()))
+        .chain(unnamed.iter().map(|(rule, _)| rule.as_str()))
+        .collect();
+    let is_right = number(&totals[1])? == n_events && number(&totals[2])? == rules.len() as u64;
+    is_right.then_some((said, unnamed))
+}
+
+/// `alpha 3,000, beta 2`.
+fn by_rule(text: &str) -> Option<Vec<(String, u64)>> {
+    text.split(", ")
+        .map(|pair| {
+            let (rule, count) = pair.split_once(' ')?;
+            Some((rule.to_owned(), number(count)?))
+        })
+        .collect()
+}
+
+fn share(rule: &str, k: &str, count: u64, why: &str) -> Said {
+    Said {
+        rule: rule.into(),
+        k: k.into(),
+        count,
+        why: why.into(),
+        line: None,
+    }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.replace(',', "").parse().ok()
 }
