@@ -153,6 +153,7 @@ fn setup(
         noticing: Noticing::Hinted,
         state_dir: directory.join("state"),
         ca_file: None,
+        proxy: None,
         manager: Manager::default(),
     }))
 }

@@ -55,6 +55,7 @@ fn setup(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Setup, 
         noticing,
         state_dir: super::state_dir(settings, surroundings)?,
         ca_file: settings.ca_file.clone(),
+        proxy: settings.proxy.clone(),
         manager: Manager::new(notify_socket.as_deref().map(std::ffi::OsStr::new)),
     })
 }

@@ -57,7 +57,7 @@ pub fn run(
         )?;
         return Ok(Outcome::Failed);
     };
-    let chat = match Chat::new(settings.ca_file.as_deref()) {
+    let chat = match Chat::new(settings.ca_file.as_deref(), settings.proxy.as_ref()) {
         Ok(chat) => chat,
         Err(fault) => {
             writeln!(err, "error: ca_file: {fault}")?;

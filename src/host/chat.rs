@@ -11,6 +11,7 @@ use crate::engine::answer::Reply;
 use crate::engine::outbox::Post;
 use crate::engine::time::Wall;
 use crate::rules::Webhook;
+use crate::rules::settings::Proxy;
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,6 +22,31 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of an answer is read.
 const ANSWER_BYTES_MAX: usize = 16 << 10;
 
+/// What certain causes mean for a person, by the words they are known by.
+const WAYS_OUT: [(&str, &str); 5] = [
+    (
+        "UnknownIssuer",
+        "no authority that this machine trusts has signed its certificate: where a proxy or \
+         an authority of one's own stands in between, name that one's certificate in `ca_file`",
+    ),
+    (
+        "certificate expired",
+        "its certificate has expired, or the clock of this machine is wrong",
+    ),
+    (
+        "certificate not valid yet",
+        "its certificate is not valid yet, or the clock of this machine is wrong",
+    ),
+    (
+        "certificate not valid for name",
+        "somebody else answers under this name, or the address is not the one of the certificate",
+    ),
+    (
+        "dns error",
+        "the name cannot be looked up: is there a network, and a name server?",
+    ),
+];
+
 /// Sends requests.
 ///
 /// The client for the outside world is made at its first use: it opens every
@@ -28,6 +54,7 @@ const ANSWER_BYTES_MAX: usize = 16 << 10;
 #[derive(Debug)]
 pub struct Chat {
     extra_roots: Vec<reqwest::Certificate>,
+    proxy: Option<Proxy>,
     plain: OnceLock<Result<reqwest::Client, String>>,
     loopback: OnceLock<Result<reqwest::Client, String>>,
     outside: OnceLock<Result<reqwest::Client, String>>,
@@ -45,8 +72,9 @@ pub struct RootsFault {
 
 impl Chat {
     /// Prepares to send. The certificates in `ca_file` (PEM) are trusted besides
-    /// those of the system.
-    pub fn new(ca_file: Option<&Path>) -> Result<Self, RootsFault> {
+    /// those of the system. Without a `proxy` the environment's is used; none is
+    /// ever used for loopback.
+    pub fn new(ca_file: Option<&Path>, proxy: Option<&Proxy>) -> Result<Self, RootsFault> {
         let extra_roots = match ca_file {
             None => Vec::new(),
             Some(path) => roots_of(path).map_err(|why| RootsFault {
@@ -56,6 +84,7 @@ impl Chat {
         };
         Ok(Self {
             extra_roots,
+            proxy: proxy.cloned(),
             plain: OnceLock::new(),
             loopback: OnceLock::new(),
             outside: OnceLock::new(),
@@ -131,7 +160,13 @@ impl Chat {
             (true, true) => {
                 (self.loopback).get_or_init(|| build(new().no_proxy().tls_certs_merge(roots())))
             }
-            (true, false) => (self.outside).get_or_init(|| build(new().tls_certs_merge(roots()))),
+            (true, false) => (self.outside).get_or_init(|| {
+                let new = new().tls_certs_merge(roots());
+                match &self.proxy {
+                    None => build(new),
+                    Some(proxy) => build(new.proxy(proxy_of(proxy)?)),
+                }
+            }),
         };
         client.as_ref().map_err(Clone::clone)
     }
@@ -155,6 +190,12 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
         })
 }
 
+/// The proxy for all that is not on `NO_PROXY`.
+fn proxy_of(proxy: &Proxy) -> Result<reqwest::Proxy, String> {
+    let proxy = reqwest::Proxy::all(proxy.expose()).map_err(describe)?;
+    Ok(proxy.no_proxy(reqwest::NoProxy::from_env()))
+}
+
 fn roots_of(path: &Path) -> Result<Vec<reqwest::Certificate>, String> {
     let pem = std::fs::read(path).map_err(|error| error.to_string())?;
     let roots = reqwest::Certificate::from_pem_bundle(&pem).map_err(describe)?;
@@ -176,6 +217,10 @@ fn describe(error: reqwest::Error) -> String {
             text.push_str(&cause_text);
         }
         source = cause.source();
+    }
+    if let Some((_, way_out)) = WAYS_OUT.iter().find(|(sign, _)| text.contains(sign)) {
+        text.push_str("; ");
+        text.push_str(way_out);
     }
     text
 }

@@ -42,6 +42,7 @@ use crate::engine::time::{Moment, Now};
 use crate::engine::{Action, Config, Engine, Input};
 use crate::rules::RuleSet;
 use crate::rules::glob::Glob;
+use crate::rules::settings::Proxy;
 use chat::Chat;
 use files::Files;
 use service::Manager;
@@ -68,6 +69,8 @@ pub struct Setup {
     pub state_dir: PathBuf,
     /// Root certificates besides those of the system.
     pub ca_file: Option<PathBuf>,
+    /// The proxy on the way out; without one the environment's is used.
+    pub proxy: Option<Proxy>,
     /// The way to the service manager.
     pub manager: Manager,
 }
@@ -109,7 +112,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     reload: &mut Reload<'_>,
 ) -> Result<Ended, StartFault> {
-    let chat = Arc::new(Chat::new(setup.ca_file.as_deref())?);
+    let chat = Arc::new(Chat::new(setup.ca_file.as_deref(), setup.proxy.as_ref())?);
     let opened = Store::open(&setup.state_dir, random(), clock::now().wall)?;
     if let Some(copy) = &opened.set_aside {
         error!(
