@@ -734,6 +734,26 @@ fn bad_messages_do_not_silence_a_good_space() {
 }
 
 #[test]
+fn a_bad_message_does_not_keep_a_space_gone() {
+    // The space came back, but the only message to try it with was one that no
+    // space takes: its refusal is an answer all the same.
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 space gone
+        00:06 poison alpha:k1
+        01:00 space fair
+        05:10 write alpha:k2
+        ",
+        "
+        05:10 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
 fn a_rotated_file_gets_a_last_look() {
     // The third rotation closed the file although its writer had just written.
     check(

@@ -106,13 +106,18 @@ impl Pacer {
     }
 
     pub(super) fn deliver(&mut self, now: Now) {
-        self.n_faults = 0;
-        self.n_doubts = 0;
-        self.refused = false;
+        self.forgive();
         self.refusals.clear();
         self.convicts.append(&mut self.suspects);
         self.pace = (self.pace - self.pace / 10).max(self.base);
         self.next = now.moment.after(self.pace);
+    }
+
+    /// The space is in no trouble any more.
+    pub(super) fn forgive(&mut self) {
+        self.n_faults = 0;
+        self.n_doubts = 0;
+        self.refused = false;
     }
 
     pub(super) fn back_off(
