@@ -141,10 +141,20 @@ impl Schedule {
             .collect();
     }
 
-    /// Remembers the patterns that were listed as a whole: what they name from now
-    /// on was born since.
-    pub(super) fn know_globs(&mut self, scope: &Scope, faults: &[(PathBuf, String)]) {
+    /// Remembers the patterns that were listed as a whole, of those that were asked
+    /// for: what they name from now on was born since.
+    pub(super) fn know_globs(
+        &mut self,
+        scope: &Scope,
+        faults: &[(PathBuf, String)],
+        asked: &RuleSet,
+    ) {
+        let asked: BTreeSet<&str> = (asked.rules.iter())
+            .flat_map(|rule| &rule.files.include)
+            .map(|glob| glob.as_str())
+            .collect();
         let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
+        let globs = globs.filter(|glob| asked.contains(glob.as_str()));
         for glob in globs.filter(|glob| in_scope(scope, glob.root())) {
             let hidden = faults
                 .iter()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::Schedule;
-use crate::engine::identity::{self, Facts, Verdict};
+use crate::engine::identity::{self, Facts, Place, Verdict};
 use crate::engine::ids::StreamId;
 use crate::engine::stream::{Naming, Phase};
 
@@ -49,6 +49,14 @@ impl Schedule {
             Naming::Nameless => Heirship::Of(old.id),
             Naming::Here | Naming::Rotated => Heirship::Own,
         }
+    }
+
+    /// Whether what was found at a file's name may only have its number: no name is
+    /// known to lead to it, and nothing that was read of it could tell.
+    pub(super) fn is_unproven(&self, id: StreamId, named: Option<Place>) -> bool {
+        self.streams.get(&id).is_some_and(|stream| {
+            stream.naming == Naming::Nameless && stream.is_fresh() && named == Some(stream.place())
+        })
     }
 
     /// If this file was looked at as the heir of another, decides whether it goes

@@ -67,10 +67,18 @@ impl Schedule {
         let look = match outcome {
             Ok(look) => look,
             Err(fault) => {
-                // Better to read something twice than to wait for ever.
-                stream.confirmed = true;
-                self.wake_heirs(id);
-                return self.fault(now, id, fault);
+                let again = stream.again;
+                // Better to read something twice than to wait for ever. But if news
+                // came meanwhile, such as where the file went, it is looked at again.
+                if !again {
+                    stream.confirmed = true;
+                    self.wake_heirs(id);
+                }
+                self.fault(now, id, fault);
+                if again {
+                    self.wake(id);
+                }
+                return;
             }
         };
         let Some(facts) = look.opened else {
@@ -80,6 +88,14 @@ impl Schedule {
             return self.lose_name(id);
         };
         self.recovered(id);
+        if self.is_unproven(id, look.named) {
+            if self.streams.get(&id).is_some_and(|stream| stream.again) {
+                // It was nameless only after that look had begun.
+                return self.wake(id);
+            }
+            self.orders.push_back(Turn::Close(id));
+            return self.lose_name(id);
+        }
         if self.inherit(id, &facts, &look.hashes) {
             return;
         }
@@ -195,6 +211,16 @@ impl Schedule {
         if stream.again {
             return self.wake(id);
         }
+        if stream.naming == Naming::Rotated {
+            let path = stream.path.clone();
+            if !self.rules_of(&path).is_empty() {
+                // It went to a name that is followed: the next listing meets it there.
+                return self.want_around(&path);
+            }
+        }
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         if stream.leaving {
             return self.forget(id);
         }

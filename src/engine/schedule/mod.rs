@@ -89,7 +89,8 @@ pub struct Schedule {
 struct Ordered {
     scope: Scope,
     number: u64,
-    /// The rules that it was ordered for.
+    /// The rules that it was ordered for, and their epoch.
+    rules: Arc<RuleSet>,
     epoch: u64,
 }
 
@@ -249,6 +250,7 @@ impl Schedule {
             self.listing = Some(Ordered {
                 scope: scope.clone(),
                 number: self.n_listings,
+                rules: self.rules.clone(),
                 epoch: self.epoch,
             });
             return Some(Turn::List(scope));

@@ -42,13 +42,10 @@ impl Schedule {
             self.lose_name(id);
         }
         self.look_for_lost(&scope, ordered.number, &listing.faults);
-        // One that was ordered for other rules does not know all patterns.
-        let is_current = ordered.epoch == self.epoch;
-        if is_current {
-            self.know_globs(&scope, &listing.faults);
-        }
+        self.know_globs(&scope, &listing.faults, &ordered.rules);
         if scope == Scope::All {
-            if is_current {
+            // One that was ordered for other rules does not know all patterns.
+            if ordered.epoch == self.epoch {
                 self.settle();
             }
             if listing.faults.is_empty() {
@@ -121,7 +118,11 @@ impl Schedule {
         if stream.naming != Naming::Sought {
             return;
         }
+        // What was found is by its inode number. If that is known to have gone to
+        // another file since, it is that one.
+        let is_reused = self.by_place.get(&stream.place()) != Some(&id);
         match found {
+            Ok(Some(_)) if is_reused => stream.naming = Naming::Nameless,
             Ok(Some(path)) => {
                 let path: Arc<Path> = path.into();
                 stream.naming = Naming::Rotated;
@@ -235,9 +236,13 @@ impl Schedule {
                 let (path, n_lost) = (stream.name.to_path_buf(), stream.n_behind());
                 let is_told = n_lost == 0 || stream.unread.is_some();
                 if self.may_be_continued(id) {
-                    // What it was read up to is needed still.
+                    // What it was read up to is needed still, and nothing else of it.
                     if let Some(stream) = self.streams.get_mut(&id) {
                         stream.is_memory = true;
+                        let place = stream.place();
+                        if self.by_place.get(&place) == Some(&id) {
+                            self.by_place.remove(&place);
+                        }
                     }
                     return self.wake_heirs(id);
                 }
