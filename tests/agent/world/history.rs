@@ -1,9 +1,10 @@
 //! One drawn life of the world: chaos, then peace, then the reckoning.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use logcrier::engine::Input;
-use logcrier::engine::commit::MessageState;
+use logcrier::engine::commit::{MessageRecord, MessageState};
 use logcrier::engine::schedule::Noticing;
 use logcrier::rules::{PacerKey, Severity};
 
@@ -14,6 +15,7 @@ use super::disk::Mood;
 use super::entropy::Entropy;
 use super::files::Trouble;
 use super::oracle::Failure;
+use super::promises::refusing;
 use super::told::{self, RULES, Told};
 use super::writers::{Draft, Style};
 
@@ -576,14 +578,18 @@ impl History {
             self.world.oracle.fail("first word at once", how);
         }
         self.rest();
+        let messages = self.world.disk.image.messages.values();
+        let given_up: BTreeSet<String> = messages
+            .filter(|message| self.world.is_given_up(message))
+            .map(|message| refusing(&self.world.real_space(&message.space)))
+            .collect();
         // While another space stands in, only a message for it tells that it is well.
-        let still = self.world.oracle.troubles().iter();
-        let still = still.filter(|what| !(self.world.habits.stands_in && what.ends_with(" ops")));
-        if still.count() > 0 {
-            let how = format!(
-                "still said to be in trouble: {:?}",
-                self.world.oracle.troubles()
-            );
+        let stood_in_for = |what: &str| self.world.habits.stands_in && what.ends_with(" ops");
+        let troubles: Vec<&String> = (self.world.oracle.troubles().difference(&given_up))
+            .filter(|what| !stood_in_for(what))
+            .collect();
+        if !troubles.is_empty() {
+            let how = format!("still said to be in trouble: {troubles:?}");
             self.world.oracle.fail("honest", how);
         }
         let parked = self.world.parked();
@@ -608,11 +614,21 @@ impl World {
         let n_parked = messages
             .filter(|message| match &message.state {
                 MessageState::Parked { .. } => true,
-                // Nothing but bad messages: nobody can tell yet that the space is well.
-                MessageState::Frozen { body, .. } => body.contains(POISON),
+                MessageState::Frozen { .. } => self.is_given_up(message),
                 MessageState::Waiting => false,
             })
             .count();
         agent.engine.outbox().n_messages() == n_parked
+    }
+
+    /// Whether a message is bad, and its space refuses all since several were:
+    /// until there is a good one nobody can tell that the space is well.
+    pub(crate) fn is_given_up(&self, message: &MessageRecord) -> bool {
+        let space = self.real_space(&message.space);
+        let is_bad = match &message.state {
+            MessageState::Frozen { body, .. } => body.contains(POISON),
+            MessageState::Waiting | MessageState::Parked { .. } => false,
+        };
+        is_bad && self.oracle.troubles().contains(&refusing(&space))
     }
 }

@@ -344,7 +344,10 @@ impl World {
     /// What was refused for good, as the disk has it.
     pub(crate) fn parked(&self) -> Vec<(Counted, u64)> {
         let messages = self.disk.image.messages.values();
-        let parked = messages.filter(|m| matches!(m.state, MessageState::Parked { .. }));
+        let parked = messages.filter(|message| match message.state {
+            MessageState::Parked { .. } => true,
+            MessageState::Frozen { .. } | MessageState::Waiting => self.is_given_up(message),
+        });
         parked
             .flat_map(|message| {
                 let space = message.origin().as_str();

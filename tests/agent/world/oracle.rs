@@ -20,6 +20,9 @@ use super::clock::Instant;
 use super::files::LineId;
 use super::told::{Said, UNNAMED};
 
+/// How long it may take from what a look saw to what comes of it.
+const LOOK_MAX: Duration = Duration::from_secs(1);
+
 /// What a history broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -39,6 +42,8 @@ pub(crate) struct Line {
     pub(crate) written: Option<Instant>,
     /// In how many files it stands that the agent could find.
     pub(crate) n_copies: u64,
+    /// When one of them went.
+    copy_lost: Option<Instant>,
     /// The agent was handed its bytes in this life.
     handed: bool,
     /// … and has said on disk that it was.
@@ -76,6 +81,8 @@ pub(crate) struct Oracle {
     /// is said there once more.
     repeatable: Vec<(String, Counted, u64)>,
     troubles: BTreeSet<String>,
+    /// Troubles that were over for some of those that had them.
+    doubted: BTreeSet<String>,
     /// Messages that were given up.
     pub(crate) parked: BTreeSet<u64>,
     pub(crate) failure: Option<Failure>,
@@ -139,8 +146,9 @@ impl Oracle {
     }
 
     /// One copy of a line is out of the agent's reach for ever.
-    pub(crate) fn lost(&mut self, id: LineId) {
+    pub(crate) fn lost(&mut self, id: LineId, now: Instant) {
         let line = &mut self.lines[id.0];
+        line.copy_lost = Some(now);
         line.n_copies = line.n_copies.saturating_sub(1);
         self.excuse_if_lost(id);
     }
@@ -191,10 +199,12 @@ impl Oracle {
     }
 
     /// Whether a line must be spoken for, was not read, and stands nowhere else.
-    pub(crate) fn is_last_chance(&self, id: LineId) -> bool {
+    pub(crate) fn is_last_chance(&self, id: LineId, now: Instant) -> bool {
         let line = &self.lines[id.0];
         let must = line.marks.iter().any(|mark| mark.least > 0);
-        must && line.n_copies <= 1 && !self.is_handed(id)
+        // What a look saw a moment ago may be gone by now: nobody can know.
+        let had_another = (line.copy_lost).is_some_and(|lost| now.since(lost) < LOOK_MAX);
+        must && !had_another && line.n_copies <= 1 && !self.is_handed(id)
     }
 
     /// What a commit that is made now makes safe.
@@ -369,11 +379,19 @@ impl Oracle {
 
     /// Somebody is told that it is well again.
     pub(crate) fn recovered(&mut self, what: &str) {
-        if !self.troubles.remove(what) {
+        if !self.troubles.remove(what) && !self.doubted.remove(what) {
             self.fail(
                 "honest",
                 format!("{what}: its end is said, but not its beginning"),
             );
+        }
+    }
+
+    /// Something is over for one of those that had the trouble. Others of the same
+    /// name may have it still, and say so later or not.
+    pub(crate) fn recovered_perhaps(&mut self, what: &str) {
+        if self.troubles.remove(what) {
+            self.doubted.insert(what.to_owned());
         }
     }
 

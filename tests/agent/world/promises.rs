@@ -7,10 +7,16 @@ use logcrier::engine::commit::MessageState;
 use logcrier::engine::ids::MessageId;
 use logcrier::engine::outbox::{Outcome, Post};
 use logcrier::engine::schedule::Notice;
+use logcrier::rules::PacerKey;
 
 use super::agent::Job;
 use super::oracle::Start;
 use super::{ACTIONS_PER_MINUTE_MAX, STOPPING_MAX, STREAMS_MAX, World, told};
+
+/// The trouble of a space that takes no message.
+pub(crate) fn refusing(space: &PacerKey) -> String {
+    format!("refusing space {}", space.0)
+}
 
 impl World {
     /// A request leaves: everything that must be true of it.
@@ -119,9 +125,7 @@ impl World {
             }
             Report::File(Notice::Lost { path, .. }) => {
                 let what = format!("file {}", path.display());
-                if self.oracle.troubles().contains(&what) {
-                    self.oracle.recovered(&what);
-                }
+                self.oracle.recovered_perhaps(&what);
             }
             Report::File(_) | Report::SpaceMissing { .. } => {}
             Report::Delivery(Outcome::Troubled { space, .. }) => {
@@ -130,11 +134,11 @@ impl World {
             }
             Report::Delivery(Outcome::Refused { space, .. }) => {
                 let space = self.real_space(&space);
-                self.oracle.troubled(format!("refusing space {}", space.0));
+                self.oracle.troubled(refusing(&space));
             }
             Report::Delivery(Outcome::Recovered { space }) => {
                 let space = self.real_space(&space);
-                let names = ["space", "refusing space"].map(|kind| format!("{kind} {}", space.0));
+                let names = [format!("space {}", space.0), refusing(&space)];
                 let said: Vec<_> = (names.iter())
                     .filter(|name| self.oracle.troubles().contains(*name))
                     .cloned()

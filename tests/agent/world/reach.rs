@@ -47,6 +47,7 @@ impl World {
     /// A line whose bytes are about to go should have been read long ago, if
     /// nothing was in the way.
     pub(crate) fn mourn(&mut self, line: LineId) {
+        let now = self.clock.now();
         if let Some(agent) = &self.agent
             && let Some(written) = self.oracle.lines[line.0].written
             && agent.is_ready
@@ -57,12 +58,12 @@ impl World {
                 .any(|mark| mark.least > 0)
         {
             let since = written.max(self.disturbed);
-            if self.clock.now().since(since) > READING_MAX {
+            if now.since(since) > READING_MAX {
                 let how = format!("line {:06} was not read for {READING_MAX:?}", line.0);
                 self.oracle.fail("nothing lost", how);
             }
         }
-        self.oracle.lost(line);
+        self.oracle.lost(line, now);
     }
 
     /// The agent closed a file: if it has no name, that was the last chance.
@@ -71,13 +72,14 @@ impl World {
         if is_open || self.files.is_named(node) || !self.out_of_reach.insert(node) {
             return;
         }
+        let now = self.clock.now();
         let lines: Vec<_> = self.files.node(node).spans.iter().map(|s| s.line).collect();
         for line in lines {
-            if self.oracle.is_last_chance(line) {
+            if self.oracle.is_last_chance(line, now) {
                 let how = format!("line {:06} was closed away unread", line.0);
                 self.oracle.fail("nothing lost", how);
             }
-            self.oracle.lost(line);
+            self.oracle.lost(line, now);
         }
     }
 

@@ -176,7 +176,7 @@ impl World {
                     self.oracle.excuse(line);
                 }
                 if self.is_out_of_reach(node) {
-                    self.oracle.lost(line);
+                    self.oracle.lost(line, self.clock.now());
                 }
             }
             // Its beginning is gone: the rest is a line of its own.
