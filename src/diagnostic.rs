@@ -171,6 +171,12 @@ impl Report {
             .unwrap_or_default()
     }
 
+    /// Returns the text from the start of a span to the end of its file.
+    pub fn text_from(&self, span: Span) -> &str {
+        let text = &self.files[span.file.0].text;
+        text.get(span.start..).unwrap_or_default()
+    }
+
     /// Returns `file:line:column` of a span, for a mistake that has two places.
     pub fn position_of(&self, span: Span) -> String {
         // Counting lines takes time, and nobody will read it.

@@ -427,6 +427,17 @@ impl Report {
         );
     }
 
+    /// Somebody who cannot be called.
+    pub fn not_a_mention(&mut self, at: Span, found: &str) {
+        self.error(
+            at,
+            format!(
+                "`{found}` is nobody who can be called: an id is digits, and everybody is `all`"
+            ),
+            hint("write `mention: [all]`, or the number of a person such as `users/123456789012`"),
+        );
+    }
+
     /// A title or text that cannot be read.
     pub fn not_a_template(&mut self, at: Span, why: &str, line_number: usize) {
         let way_out = if why.starts_with("unknown filter") {

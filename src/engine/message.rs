@@ -10,15 +10,16 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::card;
 use super::events::{Event, EventId, InstanceId};
 use super::identity::fingerprint;
-use super::markup;
+use super::markup::{self, Room};
 use super::scan::Sample;
 use super::time::Wall;
-use crate::rules::template::{Template, Value, Values};
-use crate::rules::{Rule, Severity, ThreadMode};
+use crate::rules::template::{Piece, Template, Value, Values};
+use crate::rules::{FormatAs, Mention, Rule, Severity, ThreadMode};
 
-/// UTF-16 units of a message's text. Chat takes 4,096.
+/// UTF-16 units of a message's text. Chat took 4,096 when it was last measured.
 const TEXT_UNITS_MAX: usize = 4_000;
 
 /// Bytes of a whole body. Chat takes 32,000.
@@ -28,13 +29,16 @@ pub const BODY_BYTES_MAX: usize = 30_000;
 const TITLE_CHARS_MAX: usize = 200;
 
 /// Characters of a rule's own text.
-const OWN_TEXT_CHARS_MAX: usize = 3_000;
+pub(super) const OWN_TEXT_CHARS_MAX: usize = 3_000;
 
 /// Characters of the samples beside the newest one.
 const OTHER_SAMPLE_CHARS_MAX: usize = 200;
 
 /// Different samples that a message keeps.
 const SAMPLES_MAX: usize = 3;
+
+/// Labels that a message shows.
+const LABELS_MAX: usize = 8;
 
 /// Characters of a name (host, path) in a message.
 const NAME_CHARS_MAX: usize = 120;
@@ -192,11 +196,19 @@ pub fn thread_key(
         ThreadMode::Instance if instance.by.is_empty() => Some(key.to_owned()),
         ThreadMode::Instance => {
             let values = instance.by.join("/");
-            let readable = values.chars().all(|c| c.is_ascii_graphic())
+            // Of several values none may hold what parts them, or a log could choose
+            // somebody else's thread.
+            let is_parted =
+                instance.by.len() == 1 || instance.by.iter().all(|value| !value.contains('/'));
+            let readable = is_parted
+                && values.chars().all(|c| c.is_ascii_graphic())
                 && key.len() + 1 + values.len() <= THREAD_KEY_CHARS_MAX;
             Some(match readable {
                 true => format!("{key}/{values}"),
-                false => format!("{key}/{:016x}", fingerprint(values.as_bytes())),
+                false => {
+                    let apart = instance.by.join("\0");
+                    format!("{key}/{:016x}", fingerprint(apart.as_bytes()))
+                }
             })
         }
         ThreadMode::Incident => Some(format!(
@@ -205,6 +217,39 @@ pub fn thread_key(
         )),
         ThreadMode::Day => Some(format!("{key}@{}", zoned(now, zone).strftime("%Y-%m-%d"))),
     }
+}
+
+/// What a message says, in words: cut to their bounds, harmless, and of no format yet.
+#[derive(Debug)]
+pub(super) struct Said<'a> {
+    /// The events.
+    pub(super) tally: &'a Tally,
+    /// The rule's key.
+    pub(super) key: &'a str,
+    /// The rule's own title with its markup, if it has one that could be rendered.
+    pub(super) own_title: Option<String>,
+    /// The same without any markup.
+    pub(super) bare_title: String,
+    /// The rule's own text, if it has one that could be rendered.
+    pub(super) own_text: Option<String>,
+    /// The `by` values with their names.
+    pub(super) by: Vec<(&'a str, &'a str)>,
+    /// The labels with their names.
+    pub(super) labels: Vec<(&'a str, &'a str)>,
+    /// The name of the machine.
+    pub(super) host: &'a str,
+    /// How many more there were and when, and why the message exists.
+    pub(super) more: Option<String>,
+    /// When it happened: one time, or the first and the last.
+    pub(super) when: String,
+    /// Events of the incident so far.
+    pub(super) total: u64,
+    /// The record it is mainly about, then other ones.
+    pub(super) samples: Vec<String>,
+    /// The runbook's address.
+    pub(super) runbook: Option<&'a str>,
+    /// Who is called.
+    pub(super) mentions: Option<String>,
 }
 
 /// Words a message. `rule` is `None` when it was removed since.
@@ -220,64 +265,43 @@ pub fn word(
     let mut fault = None;
     let mut own = |template: Option<&Template>| {
         let rendered = template?.render(&values);
-        rendered
-            .map(|pieces| markup::assemble(&pieces))
-            .map_err(|why| fault = Some(why))
-            .ok()
+        rendered.map_err(|why| fault = Some(why)).ok()
     };
     let own_title = own(rule.and_then(|rule| rule.title.as_ref()));
     let own_text = own(rule.and_then(|rule| rule.text.as_ref()));
     let tally = &draft.tally;
-
-    let mut head = format!("{} *{}* ", mark(tally.worst), tally.worst);
-    let built_in_title = own_title.is_none();
-    match own_title {
-        Some(title) => {
-            let first_line = title.trim().replace(['\n', '\t'], " ");
-            head.push_str(&markup::shorten(&first_line, TITLE_CHARS_MAX));
-        }
-        None => head.push_str(&markup::shorten(&title_of(rule, instance), TITLE_CHARS_MAX)),
-    }
-    head.push('\n');
-    head.push_str(&name(&surface.host));
-    if !built_in_title {
-        let _ = write!(head, " · {}", name(instance.rule.as_str()));
-    }
-    if own_text.is_none() {
-        let _ = write!(head, " · {}", name(&tally.latest.source));
-        for (label, value) in rule.map(|rule| &rule.labels).into_iter().flatten() {
-            let _ = write!(head, " · {}", name(&format!("{label}={value}")));
-        }
-    }
-    if let Some(line) = more_line(draft, own_text.is_none(), now, &surface.zone) {
-        head.push('\n');
-        head.push_str(&line);
-    }
-    let tail = rule
-        .and_then(|rule| rule.runbook.as_deref())
-        .map(|url| markup::link(url, "Runbook"));
-
-    // From the wordiest to the tersest; the first that fits is taken.
-    let bodies = match &own_text {
-        Some(text) => vec![
-            markup::shorten(text.trim_end(), OWN_TEXT_CHARS_MAX),
-            markup::shorten(&text.trim_end().replace("```", ""), OWN_TEXT_CHARS_MAX / 4),
-        ],
-        None => vec![
-            markup::block(&samples(tally, draft.reason)),
-            markup::block(&sample_line(main_sample(tally, draft.reason), 1_000)),
-            markup::block(&sample_line(
-                main_sample(tally, draft.reason),
-                OTHER_SAMPLE_CHARS_MAX,
-            )),
-        ],
+    let bare_title = match &own_title {
+        Some(pieces) => markup::bare(&without_markup(pieces)),
+        None => markup::bare(&title_text(instance, rule)),
     };
-    let text = bodies
-        .into_iter()
-        .map(|body| joined(&head, &close_block(body), tail.as_deref()))
-        .find(|text| fits(text))
-        .unwrap_or_else(|| joined(&markup::shorten(&head, TEXT_UNITS_MAX / 4), "", None));
-    let mut body = json!({ "text": text });
+    let names = rule.map_or(&[][..], |rule| &rule.by);
+    let pairs = (instance.by.iter().enumerate())
+        .map(|(idx, value)| (names.get(idx).map_or("", String::as_str), value.as_str()));
+    let labels = rule.map(|rule| &rule.labels).into_iter().flatten();
+    let said = Said {
+        tally,
+        key: instance.rule.as_str(),
+        own_title: own_title.map(|pieces| own_line(&pieces)),
+        bare_title: markup::shorten(&bare_title, TITLE_CHARS_MAX),
+        own_text: own_text
+            .map(|pieces| markup::assemble(&pieces, Room::Lines).trim_end().to_owned()),
+        by: pairs.collect(),
+        labels: labels
+            .map(|(label, value)| (label.as_str(), value.as_str()))
+            .collect(),
+        host: &surface.host,
+        more: more_line(draft, now, &surface.zone),
+        when: when(tally, now, &surface.zone),
+        total: draft.total,
+        samples: samples(tally, draft.reason),
+        runbook: rule.and_then(|rule| rule.runbook.as_deref()),
+        mentions: rule.and_then(|rule| mentions(&rule.mention, draft.reason)),
+    };
+    let format_as = rule.map_or(FormatAs::Text, |rule| rule.format_as);
+    let mut body = match format_as {
+        FormatAs::Text => json!({ "text": text(&said, draft.reason) }),
+        FormatAs::Card => card::body(&said),
+    };
     if let Some(key) = thread_key {
         body["thread"] = json!({ "threadKey": key });
     }
@@ -285,6 +309,104 @@ pub fn word(
         body: body.to_string(),
         fault,
     }
+}
+
+/// The whole text of a message.
+fn text(said: &Said<'_>, reason: Reason) -> String {
+    let mut head = head_line(said);
+    if let Some(mentions) = &said.mentions {
+        let _ = write!(head, "\n{mentions}");
+    }
+    let mut facts = vec![name(said.host)];
+    if said.own_title.is_some() {
+        facts.push(name(said.key));
+    }
+    if said.own_text.is_none() {
+        facts.push(name(&said.tally.latest.source));
+        let labels = said.labels.iter().take(LABELS_MAX);
+        facts.extend(labels.map(|(label, value)| name(&format!("{label}={value}"))));
+    }
+    if said.more.is_none() {
+        facts.push(said.when.clone());
+    }
+    let _ = write!(head, "\n{}", facts.join(" · "));
+    if let Some(line) = &said.more {
+        let _ = write!(head, "\n{line}");
+        if said.own_text.is_none() && reason == Reason::Summary {
+            head.push_str(", last:");
+        }
+    }
+    let tail = said.runbook.map(|url| markup::link(url, "Runbook"));
+
+    // From the wordiest to the tersest; the first that fits is taken.
+    let main = said.samples.first().map_or("", String::as_str);
+    let bodies = match &said.own_text {
+        Some(text) => vec![
+            markup::shorten(text, OWN_TEXT_CHARS_MAX),
+            markup::shorten(&text.replace("```", ""), OWN_TEXT_CHARS_MAX / 4),
+        ],
+        None => vec![
+            markup::block(&said.samples.join("\n")),
+            markup::block(main),
+            markup::block(&markup::shorten(main, OTHER_SAMPLE_CHARS_MAX)),
+        ],
+    };
+    bodies
+        .into_iter()
+        .map(|body| joined(&head, &close_block(body), tail.as_deref()))
+        .find(|text| fits(text))
+        .unwrap_or_else(|| joined(&markup::shorten(&head, TEXT_UNITS_MAX / 4), "", None))
+}
+
+/// Severity and title: what a notification shows.
+pub(super) fn head_line(said: &Said<'_>) -> String {
+    let severity = said.tally.worst;
+    let mut head = format!("{} *{severity}* ", mark(severity));
+    match &said.own_title {
+        Some(title) => head.push_str(title),
+        None => {
+            head.push_str(&name(said.key));
+            for (name, value) in &said.by {
+                let pair = match name.is_empty() {
+                    true => (*value).to_owned(),
+                    false => format!("{name}={value}"),
+                };
+                let _ = write!(head, " {}", markup::inline(&markup::shorten(&pair, 60)));
+                if head.chars().count() > TITLE_CHARS_MAX {
+                    head.push_str(" …");
+                    break;
+                }
+            }
+        }
+    }
+    head
+}
+
+/// A title where Chat knows no markup: without the author's own.
+fn without_markup(pieces: &[Piece]) -> String {
+    let texts = pieces.iter().map(|piece| match piece {
+        Piece::Literal(text) => text.replace(['*', '`'], ""),
+        Piece::Value(text) => text.clone(),
+    });
+    texts.collect()
+}
+
+/// A title of the rule's author as one line that fits.
+fn own_line(pieces: &[Piece]) -> String {
+    let title = markup::assemble(pieces, Room::Line).replace("```", "");
+    markup::shorten(&title.trim().replace(['\n', '\t'], " "), TITLE_CHARS_MAX)
+}
+
+/// Who is called: once for an incident, and again when it gets worse.
+fn mentions(wanted: &[Mention], reason: Reason) -> Option<String> {
+    match reason {
+        Reason::First | Reason::Severity if !wanted.is_empty() => {}
+        Reason::First | Reason::Severity | Reason::Summary => return None,
+    }
+    let runs: Vec<String> = (wanted.iter())
+        .map(|mention| format!("<users/{}>", mention.0))
+        .collect();
+    Some(runs.join(" "))
 }
 
 /// Words a refused message once more: short, plain, without a thread.
@@ -357,6 +479,8 @@ fn values(rule: Option<&Rule>, instance: &InstanceId, draft: &Draft, surface: &S
         ("host", Value::Text(surface.host.clone())),
         ("source", Value::Text(main.source.to_string())),
         ("line", Value::Text(sample_line(main, 1_000))),
+        // The fields of a plain line are what was captured of it.
+        ("fields", Value::Map(captures.clone())),
         ("captures", Value::Map(captures)),
         ("labels", Value::Map(labels)),
         ("count", number(tally.count)),
@@ -380,7 +504,7 @@ fn main_sample(tally: &Tally, reason: Reason) -> &Shown {
 }
 
 /// The samples of a message: the one it is mainly about, then other ones.
-fn samples(tally: &Tally, reason: Reason) -> String {
+fn samples(tally: &Tally, reason: Reason) -> Vec<String> {
     let main = main_sample(tally, reason);
     let mut lines = vec![sample_line(main, 1_000)];
     for shown in tally.different.iter().chain(std::iter::once(&tally.latest)) {
@@ -390,16 +514,14 @@ fn samples(tally: &Tally, reason: Reason) -> String {
         }
     }
     lines.truncate(1 + SAMPLES_MAX);
-    lines.join("\n")
+    lines
 }
 
 /// A record cut to a number of characters, saying how many bytes are not shown.
 fn sample_line(shown: &Shown, chars_max: usize) -> String {
     let line = &shown.sample.line;
-    let (kept, n_cut) = match line.char_indices().nth(chars_max) {
-        None => (line.as_str(), 0),
-        Some((end, _)) => (&line[..end], (line.len() - end) as u64),
-    };
+    let kept = &line[..markup::cut_at(line, chars_max)];
+    let n_cut = (line.len() - kept.len()) as u64;
     match n_cut + shown.sample.n_more_bytes {
         0 => kept.to_owned(),
         n_more => format!("{kept}… (+{} bytes)", group(n_more)),
@@ -407,46 +529,38 @@ fn sample_line(shown: &Shown, chars_max: usize) -> String {
 }
 
 /// `+37 more in 5 min, 10:02:11–10:06:58`, and why the message exists.
-fn more_line(draft: &Draft, samples_follow: bool, now: Wall, zone: &TimeZone) -> Option<String> {
+fn more_line(draft: &Draft, now: Wall, zone: &TimeZone) -> Option<String> {
     let tally = &draft.tally;
     let n_more = match draft.reason {
         Reason::Summary => tally.count,
         Reason::First | Reason::Severity => tally.count - 1,
     };
-    let mut line = String::new();
+    let mut parts = Vec::new();
     if draft.reason == Reason::Severity {
-        let _ = write!(line, "it got worse: now {}", tally.worst);
+        parts.push(format!("it got worse: now {}", tally.worst));
     }
     if n_more > 0 {
-        if !line.is_empty() {
-            line.push_str(", ");
-        }
-        let _ = write!(
-            line,
-            "*+{} more* {}, {}–{}",
+        parts.push(format!(
+            "*+{} more* {}, {}",
             group(n_more),
             within(tally.last.since(tally.first)),
-            clock(tally.first, now, zone),
-            clock(tally.last, now, zone),
-        );
-        if samples_follow && draft.reason == Reason::Summary {
-            line.push_str(", last:");
-        }
+            when(tally, now, zone),
+        ));
     }
-    (!line.is_empty()).then_some(line)
+    if draft.reason != Reason::First && draft.total > tally.count {
+        let since = clock(draft.since, now, zone);
+        parts.push(format!("{} since {since}", group(draft.total)));
+    }
+    (!parts.is_empty()).then(|| parts.join(" · "))
 }
 
-fn title_of(rule: Option<&Rule>, instance: &InstanceId) -> String {
-    let names = rule.map_or(&[][..], |rule| &rule.by);
-    let mut title = name(instance.rule.as_str());
-    for (idx, value) in instance.by.iter().enumerate() {
-        let pair = match names.get(idx) {
-            Some(name) => format!("{name}={value}"),
-            None => value.clone(),
-        };
-        let _ = write!(title, " {}", markup::inline(&markup::shorten(&pair, 60)));
+/// `10:02:11`, or `10:02:11–10:06:58`.
+fn when(tally: &Tally, now: Wall, zone: &TimeZone) -> String {
+    let (first, last) = (clock(tally.first, now, zone), clock(tally.last, now, zone));
+    match first == last {
+        true => first,
+        false => format!("{first}–{last}"),
     }
-    title
 }
 
 fn title_text(instance: &InstanceId, rule: Option<&Rule>) -> String {
@@ -469,14 +583,15 @@ fn joined(head: &str, body: &str, tail: Option<&str>) -> String {
     text
 }
 
-fn close_block(body: String) -> String {
+pub(super) fn close_block(body: String) -> String {
     match body.matches("```").count() % 2 {
         0 => body,
         _ => format!("{body}\n```"),
     }
 }
 
-fn fits(text: &str) -> bool {
+/// Whether a text is short enough for a message.
+pub(super) fn fits(text: &str) -> bool {
     text.encode_utf16().count() <= TEXT_UNITS_MAX
 }
 

@@ -42,6 +42,8 @@ pub mod markup;
 
 pub mod message;
 
+pub mod card;
+
 pub mod outbox;
 
 pub mod digest;
@@ -403,6 +405,12 @@ impl Engine {
     fn trouble(&mut self, now: Now, trouble: &Trouble) {
         let Some(rule) = trouble.rule(&self.rules).cloned() else {
             return;
+        };
+        let redactor = &self.rules.redactor;
+        let trouble = Trouble {
+            what: redactor.redact(&trouble.what).into_owned(),
+            subject: redactor.redact(&trouble.subject).into_owned(),
+            ..trouble.clone()
         };
         let event = trouble.event(&self.ids, &rule, now.wall);
         let births = self.instances.event(now, &rule, event, &mut self.outbox);

@@ -18,7 +18,9 @@ use super::parse::{Entry, Value};
 use super::pattern::Patterns;
 use super::regexes::{self, Case, Purpose};
 use super::wording::{self, Names};
-use super::{Debounce, Files, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
+use super::{
+    Debounce, Files, FormatAs, From, Mention, Rule, RuleKey, Severity, SpaceName, ThreadMode,
+};
 use crate::diagnostic::{FileId, Report, Span, did_you_mean};
 
 /// The window of a rule that says nothing about it.
@@ -48,12 +50,10 @@ const LATER: &[&str] = &[
     "fail_after",
     "first_seen",
     "format",
-    "format_as",
     "inhibited_by",
     "journal",
     "line_max",
     "max_keys",
-    "mention",
     "multiline",
     "recover_after",
     "repeat",
@@ -79,11 +79,13 @@ pub(super) const RULE: Known = Known {
         "except",
         "exclude_files",
         "files",
+        "format_as",
         "from",
         "ignore_case",
         "key",
         "labels",
         "match",
+        "mention",
         "runbook",
         "severity",
         "space",
@@ -100,9 +102,11 @@ pub(super) const DEFAULTS: Known = Known {
     fields: &[
         "debounce",
         "exclude_files",
+        "format_as",
         "from",
         "ignore_case",
         "labels",
+        "mention",
         "runbook",
         "severity",
         "space",
@@ -140,6 +144,14 @@ const THREADS: [(&str, ThreadMode); 5] = [
     ("day", ThreadMode::Day),
     ("none", ThreadMode::None),
 ];
+
+const FORMATS: [(&str, FormatAs); 2] = [("text", FormatAs::Text), ("card", FormatAs::Card)];
+
+/// How many a message may call.
+const MENTIONS_MAX: usize = 10;
+
+/// The digits that the id of a person may have.
+const USER_ID_DIGITS_MAX: usize = 32;
 
 const FROMS: [(&str, From); 2] = [("end", From::End), ("beginning", From::Beginning)];
 
@@ -194,6 +206,10 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     let thread = optional(layers.get("thread"), |entry| {
         fields::word(entry, &THREADS, report)
     });
+    let format_as = optional(layers.get("format_as"), |entry| {
+        fields::word(entry, &FORMATS, report)
+    });
+    let mention = optional(layers.get("mention"), |entry| mentions(entry, report));
     let runbook = optional(layers.get("runbook"), |entry| runbook(entry, report));
     let labels = labels(layers, context, report);
     let names = captures.as_ref().map(|captures| Names {
@@ -232,6 +248,8 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
         thread: thread?.unwrap_or(ThreadMode::Rule),
         title: title?,
         text: text?,
+        format_as: format_as?.unwrap_or_default(),
+        mention: mention?.unwrap_or_default(),
         runbook: runbook?,
         labels,
     })
@@ -248,6 +266,8 @@ pub(super) fn defaults(fields: &Fields<'_>, context: &Context<'_>, report: &mut 
     let _ = get("debounce").map(|entry| debounce(entry, report));
     let _ = get("space").map(|entry| named_spaces(entry, context, report));
     let _ = get("thread").map(|entry| fields::word(entry, &THREADS, report));
+    let _ = get("format_as").map(|entry| fields::word(entry, &FORMATS, report));
+    let _ = get("mention").map(|entry| mentions(entry, report));
     let _ = get("runbook").map(|entry| runbook(entry, report));
     let _ = get("labels").map(|entry| read_labels(entry, report));
     let _ = get("title").map(|entry| wording::parse(entry, report));
@@ -490,6 +510,36 @@ pub(super) fn unknown_space(
     let known: Vec<&str> = known.iter().map(SpaceName::as_str).collect();
     let meant = did_you_mean(text, known.iter().copied());
     report.unknown_space(at, shown, meant, &known);
+}
+
+/// Reads whom a message calls: only who was named by id can be meant.
+fn mentions(entry: &Entry, report: &mut Report) -> Option<Vec<Mention>> {
+    if matches!(&entry.node.value, Value::List(nodes) if nodes.is_empty()) {
+        // Nobody, whatever the defaults say.
+        return Some(Vec::new());
+    }
+    let texts = fields::texts(entry, report)?;
+    if texts.len() > MENTIONS_MAX {
+        report.too_many(fields::place_of(entry), &entry.key, MENTIONS_MAX);
+        return None;
+    }
+    let mut mentions: Vec<Mention> = Vec::new();
+    let mut is_good = true;
+    for (node, text) in texts {
+        let id = text.strip_prefix("users/").unwrap_or(text);
+        let is_person = (1..=USER_ID_DIGITS_MAX).contains(&id.len())
+            && id.bytes().all(|byte| byte.is_ascii_digit());
+        let mention = Mention(id.to_owned());
+        if !is_person && id != "all" {
+            report.not_a_mention(node.at, fields::shown(node));
+            is_good = false;
+        } else if mentions.contains(&mention) {
+            report.named_twice(node.at, fields::shown(node), "mention");
+            is_good = false;
+        }
+        mentions.push(mention);
+    }
+    is_good.then_some(mentions)
 }
 
 fn runbook(entry: &Entry, report: &mut Report) -> Option<String> {

@@ -80,6 +80,10 @@ pub struct Rule {
     pub title: Option<Template>,
     /// The body of a message, if the built-in one is not wanted.
     pub text: Option<Template>,
+    /// Whether messages are text or cards.
+    pub format_as: FormatAs,
+    /// Who is called on the first message of an incident and when it gets worse.
+    pub mention: Vec<Mention>,
     /// An absolute `https` link, already safe to stand between `<` and `|`.
     pub runbook: Option<String>,
     /// The settings' labels, the file's and the rule's, the last winning.
@@ -156,6 +160,20 @@ pub enum ThreadMode {
     /// None: every message stands alone.
     None,
 }
+
+/// What a message is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum FormatAs {
+    /// Text with Chat's markup.
+    #[default]
+    Text,
+    /// A card, with text above it for notifications.
+    Card,
+}
+
+/// Whom a message calls: `all`, or the digits of a person's id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention(pub String);
 
 /// A Google Chat space that can be posted to.
 #[derive(Debug, Clone)]

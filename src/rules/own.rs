@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pattern::Patterns;
-use super::{Debounce, Files, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
+use super::{Debounce, Files, FormatAs, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
 
 /// What keys of own rules begin with.
 pub const PREFIX: &str = "logcrier.";
@@ -71,6 +71,8 @@ impl Own {
             thread: ThreadMode::Rule,
             title: None,
             text: None,
+            format_as: FormatAs::Text,
+            mention: Vec::new(),
             runbook: None,
             labels: BTreeMap::new(),
         }

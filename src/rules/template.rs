@@ -12,8 +12,11 @@ use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::ops::Range;
 
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+
+mod words;
 
 /// The steps one rendering may take; then it is an error.
 const FUEL: u64 = 20_000;
@@ -119,6 +122,27 @@ impl Template {
             .into_iter()
             .filter(|name| !globals.contains(name.as_str()))
             .collect()
+    }
+
+    /// Returns where a name stands in the template, if it stands there letter by
+    /// letter.
+    pub fn place_of(&self, name: &str) -> Option<Range<usize>> {
+        let names = words::names_in(&self.source);
+        let is_meant = |found: &str| {
+            found == name
+                || (found.strip_prefix(name)).is_some_and(|rest| rest.starts_with(['.', '[']))
+        };
+        names
+            .into_iter()
+            .find(|found| is_meant(&self.source[found.range.clone()]))
+            .map(|found| found.range)
+    }
+
+    /// Whether the template asks if a name is there, so that it may be missing.
+    pub fn asks_for(&self, name: &str) -> bool {
+        let names = words::names_in(&self.source);
+        let mut asked = names.iter().filter(|found| found.is_asked_for);
+        asked.any(|found| &self.source[found.range.clone()] == name)
     }
 
     /// Renders the template. The error says why it could not be rendered.
@@ -325,6 +349,33 @@ mod tests {
     }
 
     #[test]
+    fn knows_where_names_stand() {
+        let source = "{{ 'cuont' }} a.cuont {{ a.cuont|cuont }} {# cuont #} {% if labels.env %}{{ cuont }}{% endif %}";
+        let template = Template::parse(source).unwrap();
+        let at = source.rfind("cuont").unwrap();
+        assert_eq!(template.place_of("cuont"), Some(at..at + 5));
+        assert_eq!(template.place_of("count"), None);
+        for (source, expected) in [
+            ("{% if labels.env %}{{ labels.env }}{% endif %}", true),
+            ("{% if x %}{% elif not labels.env %}{% endif %}", true),
+            ("{{ labels.env|default('-') }}", true),
+            ("{{ labels.env if labels.env is defined }}", true),
+            ("{{ 'x' if labels.env else 'y' }}", true),
+            ("{{ labels.env }}", false),
+            ("{{ labels.env|upper }}", false),
+            ("{% if labels.envy %}{{ labels.env }}{% endif %}", false),
+            ("{% if 'labels.env' %}{{ labels.env }}{% endif %}", false),
+            (
+                "{% raw %}{% if labels.env %}{% endraw %}{{ labels.env }}",
+                false,
+            ),
+        ] {
+            let template = Template::parse(source).unwrap();
+            assert_eq!(template.asks_for("labels.env"), expected, "{source}");
+        }
+    }
+
+    #[test]
     fn refuses_what_it_cannot_read() {
         for (source, line_number) in [
             ("{{ count", 1),
@@ -356,6 +407,8 @@ mod tests {
             "{% for x in range(90000) %}{{ line }}{% endfor %}",
             "{% for x in range(10000) %}{% for y in range(10000) %}.{% endfor %}{% endfor %}",
             "{% for x in range(3000) %}aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa{% endfor %}",
+            "{{ '.' * 4000000000 }}",
+            "{{ line * (count * 1000000) }}",
         ] {
             assert!(Template::parse(source).unwrap().render(&values()).is_err());
         }

@@ -1,16 +1,17 @@
 //! The titles and texts people write, and which names they may use.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use super::fields;
 use super::parse::Entry;
-use super::template::{Template, Value, Values};
-use crate::diagnostic::{Report, did_you_mean};
+use super::template::{Template, TemplateMistake, Value, Values};
+use crate::diagnostic::{Report, Span, did_you_mean};
 
 /// The names every template knows.
-const NAMES: [&str; 13] = [
-    "captures", "count", "duration", "first", "host", "key", "labels", "last", "line", "reason",
-    "severity", "source", "total",
+const NAMES: [&str; 14] = [
+    "captures", "count", "duration", "fields", "first", "host", "key", "labels", "last", "line",
+    "reason", "severity", "source", "total",
 ];
 
 /// The name that only a text knows: a title cannot hold itself.
@@ -34,21 +35,67 @@ pub(super) fn parse(entry: &Entry, report: &mut Report) -> Option<Template> {
     match Template::parse(source) {
         Ok(template) => Some(template),
         Err(mistake) => {
-            let at = fields::place_of(entry);
-            report.not_a_template(at, &mistake.reason, mistake.line_number);
+            refuse(entry, source, &mistake, report);
             None
         }
+    }
+}
+
+fn refuse(entry: &Entry, source: &str, mistake: &TemplateMistake, report: &mut Report) {
+    let n_before = mistake.line_number.saturating_sub(1);
+    let start: usize = (source.split_inclusive('\n').take(n_before))
+        .map(str::len)
+        .sum();
+    let line = source[start..].lines().next().unwrap_or_default();
+    let at = match line.len() < source.trim_end().len() {
+        true => {
+            let start = start + (line.len() - line.trim_start().len());
+            place_in(entry, source, start..start + line.trim().len(), report)
+        }
+        false => fields::place_of(entry),
+    };
+    report.not_a_template(at, &mistake.reason, mistake.line_number);
+}
+
+/// Where a part of a text stands in its file. What is folded or escaped there is
+/// looked for by its letters.
+fn place_in(entry: &Entry, source: &str, part: Range<usize>, report: &Report) -> Span {
+    let whole = entry.node.at;
+    let exact = entry.node.at_part(part.clone());
+    if exact != whole {
+        return exact;
+    }
+    let Some(word) = source.get(part.clone()).filter(|word| !word.is_empty()) else {
+        return fields::place_of(entry);
+    };
+    let n_before = source[..part.start].matches(word).count();
+    let mut found = report.text_from(whole).match_indices(word);
+    match found.nth(n_before) {
+        Some((idx, _)) => Span {
+            start: whole.start + idx,
+            end: whole.start + idx + word.len(),
+            ..whole
+        },
+        None => fields::place_of(entry),
     }
 }
 
 /// Reads a template and checks every name in it.
 pub(super) fn read(entry: &Entry, names: &Names<'_>, report: &mut Report) -> Option<Template> {
     let template = parse(entry, report)?;
-    let at = fields::place_of(entry);
+    let source = fields::text(entry, report)?;
     let mut is_good = true;
     for name in template.variables() {
         let known = known_for(&name, &entry.key, names);
+        // Not every rule has every label.
+        if name.starts_with("labels.") && template.asks_for(&name) {
+            continue;
+        }
         if let Some(known) = known {
+            let at = match template.place_of(&name) {
+                Some(part) if template.as_str() == source => place_in(entry, source, part, report),
+                _ => fields::place_of(entry),
+            };
             let known: Vec<&str> = known.iter().map(String::as_str).collect();
             report.unknown_variable(
                 at,
@@ -63,7 +110,7 @@ pub(super) fn read(entry: &Entry, names: &Names<'_>, report: &mut Report) -> Opt
     if is_good {
         for reason in REASONS {
             if let Err(mistake) = template.try_out(&made_up_values(names, reason)) {
-                report.not_a_template(at, &mistake.reason, mistake.line_number);
+                refuse(entry, source, &mistake, report);
                 return None;
             }
         }
@@ -85,7 +132,7 @@ fn known_for(name: &str, field: &str, names: &Names<'_>) -> Option<Vec<String>> 
             .then(|| known.iter().map(|name| format!("{root}.{name}")).collect())
     };
     match (root, rest) {
-        ("captures", Some(rest)) => within(names.captures.iter().collect(), rest),
+        ("captures" | "fields", Some(rest)) => within(names.captures.iter().collect(), rest),
         ("labels", Some(rest)) => within(names.labels?.keys().collect(), rest),
         _ if NAMES.contains(&root) || names.captures.contains(root) => None,
         (TITLE, _) if field != TITLE => None,
@@ -128,6 +175,7 @@ fn made_up_values(names: &Names<'_>, reason: &str) -> Values {
     values.insert("total".into(), Value::Number(n_events));
     values.insert("severity".into(), text("warning"));
     values.insert("reason".into(), text(reason));
+    values.insert("fields".into(), Value::Map(captures.clone()));
     values.insert("captures".into(), Value::Map(captures));
     let labels = names.labels.cloned().unwrap_or_default();
     values.insert("labels".into(), Value::Map(labels));

@@ -113,6 +113,27 @@ pub(super) fn check(
     })
 }
 
+/// Tells all that is wrong with a body, whether Chat would refuse it or take it and
+/// not do what was meant. A thread is asked for as the agent does.
+pub fn judge(body: &str) -> Vec<String> {
+    let is_threaded = serde_json::from_str::<Value>(body)
+        .is_ok_and(|body| body["thread"]["threadKey"].is_string());
+    let query = match is_threaded {
+        true => vec![(
+            "messageReplyOption".to_owned(),
+            "REPLY_MESSAGE_FALLBACK_TO_NEW_THREAD".to_owned(),
+        )],
+        false => Vec::new(),
+    };
+    match check("S", &query, body.as_bytes()) {
+        Ok(accepted) => breaches(&accepted).into_iter().map(str::to_owned).collect(),
+        Err(violations) => violations
+            .into_iter()
+            .map(|one| format!("{}: {}", one.field, one.description))
+            .collect(),
+    }
+}
+
 /// Names what is wrong with an accepted message although Chat takes it.
 pub(super) fn breaches(accepted: &Accepted) -> Vec<&'static str> {
     let mut found = Vec::new();

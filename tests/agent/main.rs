@@ -10,6 +10,8 @@ mod pack_lines;
 
 mod diagnostics;
 
+mod messages;
+
 mod world;
 
 mod simulation;

@@ -14,7 +14,7 @@ use logcrier::rules::own;
 use logcrier::rules::pattern::{Pattern, Patterns};
 use logcrier::rules::template::Template;
 use logcrier::rules::{
-    Debounce, Files, From, PacerKey, Rule, RuleKey, RuleSet, Severity, Space, SpaceName,
+    Debounce, Files, FormatAs, From, PacerKey, Rule, RuleKey, RuleSet, Severity, Space, SpaceName,
     ThreadMode, Webhook,
 };
 use regex::Regex;
@@ -97,6 +97,8 @@ impl Told {
             thread: self.thread,
             title: (self.own_wording).then(|| Template::parse(TITLE).expect("a template")),
             text: None,
+            format_as: FormatAs::Text,
+            mention: Vec::new(),
             runbook: None,
             labels: BTreeMap::new(),
         }
