@@ -78,19 +78,21 @@ impl Redactor {
     /// together: a private key stretches over many.
     pub fn secrets_in(&self, text: &str) -> Secrets {
         let mut found: Vec<Range<usize>> = Vec::new();
-        let mut hidden_to = 0;
+        let mut hidden = 0..0;
         for (n_seen, announced) in ANNOUNCED.find_iter(text).enumerate() {
             if n_seen == ANNOUNCEMENTS_MAX {
                 found.push(announced.start()..text.len());
                 break;
             }
             // What lies within a secret needs no look of its own.
-            if announced.start() < hidden_to {
+            if hidden.contains(&announced.start()) {
                 continue;
             }
             let (_, look) = ANNOUNCEMENTS[announced.pattern().as_usize()];
             if let Some(secret) = look(text, announced.range()) {
-                hidden_to = hidden_to.max(secret.end);
+                if secret.end > hidden.end {
+                    hidden = secret.clone();
+                }
                 found.push(secret);
             }
         }

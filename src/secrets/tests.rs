@@ -220,6 +220,11 @@ fn known_shapes() {
             "https://chat.googleapis.com/v1/spaces/A/messages?key=k&token=t%3D failed",
             "https://chat.googleapis.com/v1/spaces/A/messages?[redacted] failed",
         ),
+        // One that stands between another's announcement and its secret.
+        (
+            "/v1/spaces/ghp_0123abcd/messages?key=k",
+            "/v1/spaces/[redacted]/messages?[redacted]",
+        ),
         (
             "http://127.0.0.1:80/v1/spaces/A/messages?key=k",
             "http://127.0.0.1:80/v1/spaces/A/messages?[redacted]",
