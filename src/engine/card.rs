@@ -155,7 +155,7 @@ fn shown(text: &str) -> String {
 }
 
 fn sample_widget(sample: &str) -> Value {
-    json!({ "textParagraph": { "text": format!("<code>{}</code>", shown(sample)) } })
+    json!({ "textParagraph": { "text": format!("<pre>{}</pre>", shown(sample)) } })
 }
 
 /// The colour of a severity's word, readable on light and on dark.

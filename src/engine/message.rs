@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::card;
-use super::events::{Event, EventId, InstanceId};
+use super::events::{Event, EventId, InstanceId, OTHERS};
 use super::identity::fingerprint;
 use super::markup::{self, Room};
 use super::scan::Sample;
@@ -195,7 +195,11 @@ pub fn thread_key(
         ThreadMode::Rule => Some(key.to_owned()),
         ThreadMode::Instance if instance.by.is_empty() => Some(key.to_owned()),
         ThreadMode::Instance => {
-            let values = instance.by.join("/");
+            let is_shared = instance.by.iter().all(|value| value == OTHERS);
+            let values = match is_shared {
+                true => OTHERS.to_owned(),
+                false => instance.by.join("/"),
+            };
             // Of several values none may hold what parts them, or a log could choose
             // somebody else's thread.
             let is_parted =

@@ -252,6 +252,33 @@ fn a_template_that_fails_costs_no_message() {
 }
 
 #[test]
+fn threads_are_as_the_rule_says() {
+    let berlin = TimeZone::fixed(jiff::tz::offset(1));
+    // Midnight has just struck there.
+    let (opened, now) = (seconds_after_noon(0), seconds_after_noon(11 * 3_600));
+    for (thread, expected) in [
+        ("rule", Some("ssh")),
+        ("instance", Some("ssh/192.0.2.7")),
+        ("incident", Some("ssh@2026-11-22T13:00:00.000+01:00")),
+        ("day", Some("ssh@2026-11-23")),
+        ("none", None),
+    ] {
+        let rule = rule(&format!("thread: {thread}"));
+        let first = event(&rule, "x", &[("ip", "192.0.2.7")], "/a", opened);
+        let key = message::thread_key(&rule, &first.instance, opened, now, &berlin);
+        assert_eq!(key.as_deref(), expected);
+        let others = InstanceId {
+            by: vec!["(others)".to_owned(); 2].into(),
+            ..first.instance
+        };
+        let key = message::thread_key(&rule, &others, opened, now, &berlin);
+        if thread == "instance" {
+            assert_eq!(key.as_deref(), Some("ssh/(others)"));
+        }
+    }
+}
+
+#[test]
 fn threads_of_instances_cannot_be_chosen_by_a_log() {
     let rule = rule("thread: instance");
     let two = InstanceId {
@@ -376,7 +403,7 @@ proptest! {
             prop_assert!(text.lines().next().unwrap().chars().count() <= 400);
             // In the card only our own tags are left.
             let card = json["cardsV2"].to_string();
-            let tags = ["<code>", "</code>", "<br>", "<b>", "</b>", "</font>"];
+            let tags = ["<pre>", "</pre>", "<br>", "<b>", "</b>", "</font>"];
             let mut bare = tags.iter().fold(card, |card, tag| card.replace(tag, ""));
             for colour in ["#1a73e8", "#b06000", "#d93025"] {
                 bare = bare.replace(&format!("<font color=\\\"{colour}\\\">"), "");
