@@ -24,7 +24,7 @@ use crate::rules::{Rule, RuleKey, RuleSet};
 const TEXT_UNITS_MAX: usize = 4_000;
 
 /// Rows of a digest, at most: what no screen holds nobody reads.
-const ROWS_MAX: usize = 40;
+const ROWS_MAX: usize = 25;
 
 /// Instances that a thread's message names, at most.
 const NAMES_MAX: usize = 20;
@@ -160,6 +160,13 @@ fn table(rules: &RuleSet, message: &MessageRecord, now: Wall, surface: &Surface)
                  more waits than the space can take, so this is one message for all"
             )
         }
+    };
+    let head = match parts
+        .iter()
+        .any(|part| part.instance.rule != parts[0].instance.rule)
+    {
+        true => format!("{head}\n{}", by_rule(parts.iter().copied())),
+        false => head,
     };
     let cells: Vec<[String; 4]> = (parts.iter().take(ROWS_MAX))
         .map(|part| {

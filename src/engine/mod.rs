@@ -277,6 +277,10 @@ impl Engine {
             rules,
         };
         engine.report_homeless();
+        if image.damaged {
+            let what = "the state was damaged and set aside; going on from the end of every file";
+            engine.trouble(now, &Trouble::of_state("damaged", what.to_owned()));
+        }
         let births = engine.instances.meet(now, &engine.rules.clone());
         engine.deliver(now, births, Kind::Instance);
         engine.after(now);
@@ -479,6 +483,9 @@ impl Engine {
             &mut plain,
         );
         for outcome in outcomes {
+            if let Some(trouble) = outcome.trouble() {
+                self.trouble(now, &trouble);
+            }
             self.report(Report::Delivery(outcome));
         }
         // What was delivered must be forgotten before anything can ask for it again.
@@ -679,6 +686,12 @@ impl Engine {
         }
         self.unsent = done.posts;
         if self.n_commit_faults == 0 {
+            // Nothing is said before it is on disk: people read of it afterwards.
+            let what = format!(
+                "the state could not be written, reading paused: {}",
+                fault.why
+            );
+            self.trouble(now, &Trouble::of_state("unwritable", what));
             self.report(Report::StateFailed { why: fault.why });
         }
         let backoff = Duration::from_secs(1 << self.n_commit_faults.min(5));

@@ -27,6 +27,16 @@ pub struct Trouble {
 }
 
 impl Trouble {
+    /// Of the state on disk.
+    pub fn of_state(subject: &str, what: String) -> Self {
+        Self {
+            own: Own::State,
+            subject: subject.to_owned(),
+            what,
+            at_fault: None,
+        }
+    }
+
     /// The rule whose event it is; none if nobody can be told.
     pub fn rule<'a>(&self, rules: &'a RuleSet) -> Option<&'a Arc<Rule>> {
         let rule = rules.rule(&self.own.key())?;

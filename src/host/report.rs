@@ -74,17 +74,21 @@ fn delivery(outcome: &Outcome) {
         Outcome::Troubled { space, why } => {
             warn!(%space, why, "cannot post, will be tried again; nothing is lost");
         }
+        Outcome::Lasting { space, why } => {
+            error!(%space, why, "cannot post for five minutes now; nothing is lost");
+        }
         Outcome::Recovered { space } => info!(%space, "posting again"),
         Outcome::Refused { space, why } => {
             error!(%space, why, "the space refuses messages; they wait, and one is tried every 5 min");
         }
         Outcome::Parked {
             message,
+            space,
             instance,
             count,
             why,
         } => {
-            error!(message = message.0, rule = %instance.rule, count, why, "a message was refused twice and is set aside");
+            error!(message = message.0, %space, rule = %instance.rule, count, why, "a message was refused twice and is set aside");
         }
     }
 }

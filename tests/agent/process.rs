@@ -591,6 +591,7 @@ fn tls_with_an_authority_of_ones_own() {
     wait_for("the certificate is not trusted", || {
         world.stderr().contains("UnknownIssuer").then_some(())
     });
+    assert!(world.stderr().contains("`ca_file`"), "{}", world.stderr());
     assert!(world.stop().success());
     world.write("ca.pem", &tls.authority);
     world.write("logcrier.yaml", &settings("ca_file: ca.pem"));
@@ -603,4 +604,83 @@ fn tls_with_an_authority_of_ones_own() {
     let stderr = String::from_utf8_lossy(&ended.stderr);
     assert_eq!(ended.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("ca.pem"), "{stderr}");
+}
+
+/// Settings with two spaces of one sandbox.
+fn two_spaces(space: &Space, more: &str) -> String {
+    let [ops, sre] = ["ops", "sre"].map(|name| space.handle.webhook_url(name));
+    format!(
+        "state_dir: state\nrule_files: [rules.yaml]\ndefaults: {{space: ops}}\n\
+         spaces: {{ops: {{webhook: '{ops}', pace: 10ms{more}}}, sre: {{webhook: '{sre}', pace: 10ms}}}}\n"
+    )
+}
+
+#[test]
+fn another_space_stands_in() {
+    let space = Space::new();
+    let mut world = World::with_settings(&two_spaces(&space, ", fallback: sre"), COUNTED);
+    let mut log = world.log("app.log");
+    space.fault("403@ops");
+    world.start();
+    log.numbers(2);
+    space.wait_events(2);
+    for message in space.messages() {
+        assert_eq!(message.space, "sre");
+        assert!(message.text.starts_with("[ops] "), "{}", message.text);
+        assert_eq!(message.thread_key.as_deref(), Some("counted"));
+    }
+    assert!(world.stop().success());
+    space.assert_clean();
+}
+
+#[test]
+fn a_space_that_hangs_delays_no_other() {
+    let space = Space::new();
+    let rules = "
+rules:
+  - {key: one, files: LOGS/*.log, match: 'SEQ', space: ops}
+  - {key: two, files: LOGS/*.log, match: 'SEQ', space: sre, debounce: none, title: 'n={{ count }}'}
+";
+    let mut world = World::with_settings(&two_spaces(&space, ""), rules);
+    let mut log = world.log("app.log");
+    space.fault("hang@ops");
+    world.start();
+    for n_events in 1..=3 {
+        log.numbers(1);
+        space.wait_events(n_events);
+    }
+    assert!(
+        space
+            .messages()
+            .iter()
+            .all(|message| message.space == "sre")
+    );
+}
+
+#[test]
+fn the_proxy_of_the_settings_is_asked() {
+    let proxy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = proxy.local_addr().unwrap().port();
+    let settings = format!(
+        "state_dir: state\nrule_files: [rules.yaml]\nproxy: 'http://me:swordfish@127.0.0.1:{port}'\n\
+         spaces: {{ops: {{webhook: 'https://chat.example/v1/spaces/A/messages?key=k&token=t'}}}}\n"
+    );
+    let mut world = World::with_settings(&settings, COUNTED);
+    let mut log = world.log("app.log");
+    world.start();
+    log.numbers(1);
+    let (mut client, _) = proxy.accept().unwrap();
+    let mut asked = [0; 4096];
+    let n_bytes = std::io::Read::read(&mut client, &mut asked).unwrap();
+    let asked = String::from_utf8_lossy(&asked[..n_bytes]).into_owned();
+    assert!(asked.starts_with("CONNECT chat.example:443 "), "{asked}");
+    assert!(
+        asked.to_lowercase().contains("proxy-authorization: basic"),
+        "{asked}"
+    );
+    drop(client);
+    wait_for("it is told", || {
+        world.stderr().contains("cannot post").then_some(())
+    });
+    assert!(!world.stderr().contains("swordfish"), "{}", world.stderr());
 }

@@ -644,7 +644,8 @@ fn a_full_disk_delays_but_loses_nothing() {
         ",
         "
         02:06 alpha k1 first 1
-        02:07 alpha k1 first 2
+        02:07 logcrier.state unwritable first 1
+        02:08 alpha k1 first 2
         ",
     );
 }
@@ -838,11 +839,11 @@ fn many_threads_become_one_digest_a_minute() {
         03:00 write alpha:k98
         ",
         "
-        00:05 alpha 40 values and more digest 60
+        00:05 alpha 25 values and more digest 60
         00:40 beta k1 first 1
         01:30 alpha k99 first 1
         03:00 alpha k98 first 1
-        05:05 alpha 40 values and more digest 60
+        05:05 alpha 25 values and more digest 60
         ",
     );
 }
@@ -863,7 +864,7 @@ fn a_storm_that_goes_on_is_told_once_a_minute() {
         00:23 write alpha:k44
         ",
         "
-        00:06 alpha 40 values digest 40
+        00:06 alpha 25 values and more digest 40
         01:05 alpha k41 first 1
         01:06 alpha k42 first 1
         01:07 alpha k43 first 1
@@ -885,7 +886,7 @@ fn killed_while_a_digest_is_on_its_way() {
         00:25 start
         00:30 space fair
         ",
-        "00:05 alpha 40 values and more digest 60",
+        "00:05 alpha 25 values and more digest 60",
     );
 }
 
@@ -971,7 +972,7 @@ fn an_hour_without_the_space() {
         "
         1:00:12 beta k1 first 1
         1:00:13 alpha k77 first 1
-        1:00:14 alpha 40 values and more digest 600
+        1:00:14 alpha 25 values and more digest 600
         1:10:00 alpha k1 first 1
         ",
     );

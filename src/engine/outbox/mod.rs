@@ -268,7 +268,7 @@ impl Outbox {
 
     /// Adds a message.
     pub fn push(&mut self, mut message: MessageRecord, now: Now) {
-        let target = self.stand_in_for(&message.space, now.moment);
+        let target = self.stand_in_for(&message, now.moment);
         if target != message.space {
             self.redirect(&mut message, &target, now);
         }

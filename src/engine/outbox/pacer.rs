@@ -18,6 +18,9 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// The slowest pace that a server's refusals for quota can lead to.
 pub(super) const PACE_MAX: Duration = Duration::from_secs(30);
 
+/// How long a space may be in trouble before people read of it elsewhere.
+const LASTING: Duration = Duration::from_secs(300);
+
 /// How often a refused space is tried with the next real message.
 pub(super) const PROBE: Duration = Duration::from_secs(300);
 
@@ -44,6 +47,8 @@ pub(super) struct Pacer {
     pub(super) n_criticals: u32,
     /// Faults in a row.
     pub(super) n_faults: u32,
+    /// When the first of these was.
+    pub(super) since: Moment,
     /// Uncertain refusals of the space in a row.
     pub(super) n_doubts: u32,
     /// Messages that were refused in a row.
@@ -63,6 +68,7 @@ pub(super) struct Pacer {
 pub(super) enum Told {
     Well,
     Troubled,
+    Lasting,
     Refused,
 }
 
@@ -80,6 +86,7 @@ impl Pacer {
             digests: BTreeMap::new(),
             n_criticals: 0,
             n_faults: 0,
+            since: now.moment,
             n_doubts: 0,
             refusals: Vec::new(),
             refused: false,
@@ -87,6 +94,11 @@ impl Pacer {
             convicts: BTreeSet::new(),
             told: Told::Well,
         }
+    }
+
+    /// Whether faults have lasted for so long that people should know.
+    pub(super) fn lasts(&self, now: Moment) -> bool {
+        self.n_faults > 0 && self.since.after(LASTING) <= now
     }
 
     /// When the next request may start, if anything waits for that.
@@ -138,11 +150,22 @@ impl Pacer {
         // Quota is everyday life between apps that share a space: it slows us
         // down, and is no fault.
         if cause != Cause::Quota {
+            if self.n_faults == 0 {
+                self.since = now.moment;
+            }
             self.n_faults = self.n_faults.saturating_add(1);
         }
-        let most_nanos = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
-        let jittered = Duration::from_nanos(rng.u64(0..=most_nanos));
-        let wait = wait.unwrap_or_default().max(jittered).max(self.pace);
+        let mut chance = |most: Duration| {
+            let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+            Duration::from_nanos(rng.u64(0..=most))
+        };
+        let patience = match cause {
+            // Paces are multiples of each other, and so are the habits of others who
+            // post by the clock: without chance we would meet them every time.
+            Cause::Quota => self.pace + chance(self.pace),
+            Cause::Trouble | Cause::Unknown => chance(most).max(self.pace),
+        };
+        let wait = wait.unwrap_or_default().max(patience);
         self.next = now.moment.after(wait);
     }
 

@@ -10,7 +10,7 @@ use super::pacer::PROBE;
 use crate::engine::commit::{MessageRecord, MessageState};
 use crate::engine::ids::MessageId;
 use crate::engine::time::{Moment, Now};
-use crate::rules::{PacerKey, SpaceName};
+use crate::rules::{PacerKey, SpaceName, own};
 
 /// The longest chain of spaces that stand in for each other. The settings hold no
 /// loop; this bounds the walk whatever they hold.
@@ -18,12 +18,15 @@ const CHAIN_MAX: usize = 16;
 
 impl Outbox {
     /// The space that a new message for `space` is sent to.
-    pub(super) fn stand_in_for(&self, space: &SpaceName, now: Moment) -> SpaceName {
+    pub(super) fn stand_in_for(&self, message: &MessageRecord, now: Moment) -> SpaceName {
+        if !may_leave(message) {
+            return message.space.clone();
+        }
         let refuses = |space: &SpaceName| {
             let pacer = self.pacer_of(space);
             pacer.is_some_and(|pacer| pacer.refused && !pacer.wants_probe(now))
         };
-        self.walk(space, refuses)
+        self.walk(&message.space, refuses)
     }
 
     /// Hands on what waits for spaces that refuse messages.
@@ -36,12 +39,17 @@ impl Outbox {
             .copied()
             .collect();
         for id in waiting {
-            let Some(space) = self.messages.get(&id).map(|message| message.space.clone()) else {
+            let message = self.messages.get(&id).filter(|message| may_leave(message));
+            let Some(space) = message.map(|message| message.space.clone()) else {
                 continue;
             };
             let refuses =
                 |space: &SpaceName| self.pacer_of(space).is_some_and(|pacer| pacer.refused);
-            let target = self.walk(&space, refuses);
+            let target = match self.walk(&space, refuses) {
+                // Nobody else takes it: it waits in its line at home.
+                here if here == space => message.map_or(here, |message| message.origin().clone()),
+                elsewhere => elsewhere,
+            };
             if target != space && self.by_space.get(&target) != Some(key) {
                 self.send_elsewhere(id, &target, now);
                 if let Some(pacer) = self.pacers.get_mut(key) {
@@ -126,4 +134,12 @@ impl Outbox {
         message.meant_for = (origin != *target).then_some(origin);
         message.space = target.clone();
     }
+}
+
+/// Whether another space may read a message. What the agent says of itself stays
+/// where it was meant to go: it may be about the very space that stands in.
+fn may_leave(message: &MessageRecord) -> bool {
+    !message
+        .instances()
+        .any(|id| id.rule.as_str().starts_with(own::PREFIX))
 }

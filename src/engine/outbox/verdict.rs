@@ -6,7 +6,9 @@ use crate::engine::answer::{Answer, Cause};
 use crate::engine::commit::{MessageRecord, MessageState, Plain};
 use crate::engine::events::InstanceId;
 use crate::engine::ids::MessageId;
+use crate::engine::own::Trouble;
 use crate::engine::time::{Now, Wall};
+use crate::rules::own::Own;
 use crate::rules::{PacerKey, SpaceName};
 
 /// Messages in a row whose refusal means that the space is at fault.
@@ -32,6 +34,13 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+    /// A space has taken nothing for long. Said once until it recovers.
+    Lasting {
+        /// Which.
+        space: SpaceName,
+        /// Why.
+        why: String,
+    },
     /// A space takes messages again.
     Recovered {
         /// Which.
@@ -48,6 +57,8 @@ pub enum Outcome {
     Parked {
         /// Which.
         message: MessageId,
+        /// Which space refused it.
+        space: SpaceName,
         /// What it spoke for.
         instance: InstanceId,
         /// The events that it speaks for.
@@ -55,6 +66,43 @@ pub enum Outcome {
         /// Why.
         why: String,
     },
+}
+
+impl Outcome {
+    /// The trouble that people should read of, wherever they can.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let (space, what) = match self {
+            Self::Lasting { space, why } => (
+                space,
+                format!("nothing can be posted to the space `{space}`, it all waits: {why}"),
+            ),
+            Self::Refused { space, why } => (
+                space,
+                format!("the space `{space}` refuses all messages, they wait: {why}"),
+            ),
+            Self::Parked {
+                space,
+                instance,
+                count,
+                why,
+                ..
+            } => (
+                space,
+                format!(
+                    "a message of `{}` for {count} event(s) was refused twice by the space \
+                     `{space}` and is set aside: {why}",
+                    instance.rule
+                ),
+            ),
+            Self::Delivered { .. } | Self::Troubled { .. } | Self::Recovered { .. } => return None,
+        };
+        Some(Trouble {
+            own: Own::Delivery,
+            subject: space.as_str().to_owned(),
+            what,
+            at_fault: Some(space.clone()),
+        })
+    }
 }
 
 impl Outbox {
@@ -114,9 +162,14 @@ impl Outbox {
             Answer::Later { cause, wait, why } => {
                 if pacer.told == Told::Well && cause != Cause::Quota {
                     pacer.told = Told::Troubled;
+                    let (space, why) = (space.clone(), why.clone());
                     outcomes.push(Outcome::Troubled { space, why });
                 }
                 pacer.back_off(now, cause, wait, rng);
+                if pacer.told == Told::Troubled && pacer.lasts(now.moment) {
+                    pacer.told = Told::Lasting;
+                    outcomes.push(Outcome::Lasting { space, why });
+                }
             }
             Answer::SpaceRefused { certain, why } => {
                 pacer.n_doubts += 1;
@@ -209,6 +262,7 @@ impl Outbox {
                 };
                 Some(Outcome::Parked {
                     message: id,
+                    space: message.space.clone(),
                     instance: message.instance.clone(),
                     count: message.draft.tally.count,
                     why,

@@ -137,7 +137,7 @@ impl World {
                             self.oracle.repeatable(id, &counted, said.count);
                         }
                         match told::is_own(&said.rule) {
-                            true => self.look_at_own(&said),
+                            true => self.look_at_own(&said, &post.space),
                             false => self.oracle.delivered(counted, said.count),
                         }
                     }

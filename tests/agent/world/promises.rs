@@ -7,7 +7,7 @@ use logcrier::engine::commit::MessageState;
 use logcrier::engine::ids::MessageId;
 use logcrier::engine::outbox::{Outcome, Post};
 use logcrier::engine::schedule::Notice;
-use logcrier::rules::PacerKey;
+use logcrier::rules::{PacerKey, SpaceName};
 
 use super::agent::Job;
 use super::oracle::Start;
@@ -103,7 +103,13 @@ impl World {
     }
 
     /// A message of the agent's own: it must speak of a trouble that was reported.
-    pub(super) fn look_at_own(&mut self, said: &told::Said) {
+    pub(super) fn look_at_own(&mut self, said: &told::Said, read_in: &SpaceName) {
+        let names = ["dev", "ops"].map(SpaceName::new);
+        let at_fault = names.iter().find(|name| name.as_str() == said.k);
+        if at_fault.is_some_and(|space| self.real_space(space) == self.real_space(read_in)) {
+            let how = format!("{read_in} hears of its own faults");
+            self.oracle.fail("honest", how);
+        }
         if !said.k.is_empty() && said.k != told::UNNAMED && !self.reported.contains(&said.k) {
             self.oracle
                 .fail("honest", format!("{said:?} was no trouble"));
@@ -113,6 +119,11 @@ impl World {
     pub(super) fn hear(&mut self, report: Report) {
         if let Report::File(notice) = &report
             && let Some(trouble) = notice.trouble()
+        {
+            self.reported.insert(trouble.subject);
+        }
+        if let Report::Delivery(outcome) = &report
+            && let Some(trouble) = outcome.trouble()
         {
             self.reported.insert(trouble.subject);
         }
@@ -153,11 +164,21 @@ impl World {
             Report::Delivery(Outcome::Parked { message, .. }) => {
                 self.oracle.parked.insert(message.0);
             }
+            Report::Delivery(Outcome::Lasting { space, .. }) => {
+                let what = format!("space {}", self.real_space(&space).0);
+                if !self.oracle.troubles().contains(&what) {
+                    self.oracle
+                        .fail("honest", format!("{what}: lasts, but never began"));
+                }
+            }
             Report::Delivery(Outcome::Delivered { .. }) => {}
             Report::TemplateFailed { rule, why } => {
                 self.oracle.fail("worded", format!("{rule}: {why}"));
             }
-            Report::StateFailed { .. } => self.oracle.troubled("state".into()),
+            Report::StateFailed { .. } => {
+                self.reported.insert("unwritable".into());
+                self.oracle.troubled("state".into());
+            }
             Report::StateRecovered => self.oracle.recovered("state"),
             Report::OutboxFull => self.oracle.troubled("outbox".into()),
             Report::OutboxDrained => self.oracle.recovered("outbox"),
