@@ -139,7 +139,7 @@ fn of_several(rule: Option<&Rule>, draft: &Draft) -> Draft {
 /// A head with the totals, and a row for each rule and instance.
 fn table(rules: &RuleSet, message: &MessageRecord, now: Wall, surface: &Surface) -> Worded {
     let shares = message.shares();
-    let (tally, parts) = (&message.draft.tally, sorted(&shares));
+    let (tally, parts) = (&message.draft.tally, in_turn(sorted(&shares)));
     let clock = |wall| message::clock(wall, now, &surface.zone);
     let mark = message::mark(tally.worst);
     let host = message::name(&surface.host);
@@ -305,6 +305,21 @@ fn sorted(parts: &[Part]) -> Vec<&Part> {
         (rank(b), &a.instance).cmp(&(rank(a), &b.instance))
     });
     parts
+}
+
+/// Of what is equally bad, each rule's most in turn: a digest shows something of
+/// every rule before it shows all of one.
+fn in_turn(mut parts: Vec<&Part>) -> Vec<&Part> {
+    let mut n_seen: BTreeMap<&RuleKey, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, &Part)> = Vec::with_capacity(parts.len());
+    for part in parts.drain(..) {
+        let n_before = n_seen.entry(&part.instance.rule).or_default();
+        turns.push((*n_before, part));
+        *n_before += 1;
+    }
+    // Stable: within a turn the most stays first.
+    turns.sort_by_key(|(turn, part)| (Reverse(part.worst), *turn));
+    turns.into_iter().map(|(_, part)| part).collect()
 }
 
 fn counted(n: u64, what: &str) -> String {
