@@ -977,3 +977,65 @@ fn an_hour_without_the_space() {
         ",
     );
 }
+
+#[test]
+fn even_the_worst_does_not_starve_the_rest() {
+    let beta = Told {
+        severity: Severity::Info,
+        ..Told::new("beta")
+    };
+    check_all(
+        vec![threaded(Severity::Critical), beta],
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write beta:k1
+        00:05 storm alpha 12
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:06 alpha k2 first 1
+        00:07 alpha k3 first 1
+        00:08 alpha k4 first 1
+        00:09 alpha k5 first 1
+        00:10 alpha k6 first 1
+        00:12 alpha k7 first 1
+        00:13 alpha k8 first 1
+        00:14 alpha k9 first 1
+        00:15 alpha k10 first 1
+        00:16 beta k1 first 1
+        00:18 alpha k11 first 1
+        00:19 alpha k12 first 1
+        ",
+    );
+}
+
+#[test]
+fn what_is_beyond_the_bounds_is_counted_by_rule() {
+    let told = Told {
+        debounce: Debounce::None,
+        ..threaded(Severity::Warning)
+    };
+    let beta = Told {
+        severity: Severity::Error,
+        ..Told::new("beta")
+    };
+    check_all(
+        vec![told, beta],
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space unreachable
+        00:05 write beta:k1
+        00:05 write beta:k2
+        00:06 storm alpha 10500
+        00:10 kill
+        00:12 start
+        00:20 space fair
+        ",
+        "
+        00:21 beta k1 first 1
+        00:22 alpha+beta 24 values and more digest 10501
+        ",
+    );
+}
