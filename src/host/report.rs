@@ -69,7 +69,7 @@ fn file(notice: &Notice) {
 fn delivery(outcome: &Outcome) {
     match outcome {
         Outcome::Delivered { message, instance } => {
-            debug!(message = message.0, rule = %instance.rule, "delivered");
+            debug!(number = message.0, rule = %instance.rule, "delivered");
         }
         Outcome::Troubled { space, why } => {
             warn!(%space, why, "cannot post, will be tried again; nothing is lost");
@@ -88,7 +88,7 @@ fn delivery(outcome: &Outcome) {
             count,
             why,
         } => {
-            error!(message = message.0, %space, rule = %instance.rule, count, why, "a message was refused twice and is set aside");
+            error!(number = message.0, %space, rule = %instance.rule, count, why, "a message was refused twice and is set aside");
         }
     }
 }

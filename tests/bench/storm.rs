@@ -58,7 +58,7 @@ const STORMS: [(&str, u64, &str); 4] = [
     (
         "a million values",
         LINES,
-        "{thread: instance, debounce: none}",
+        "thread: instance, debounce: none",
     ),
 ];
 
