@@ -54,6 +54,10 @@ pub enum Command {
         The first line it prints is a webhook address, the second the page.")]
     Sandbox(SandboxArgs),
 
+    /// Start the commands of an agent
+    #[command(name = crate::host::commands::KEEPER, hide = true)]
+    KeepCommands,
+
     /// See it work: sandbox, sample logs and the agent together
     #[command(after_help = "Example:\n  logcrier demo")]
     Demo(DemoArgs),

@@ -149,6 +149,7 @@ fn setup(
     let loaded = settings::load(&request, &ThisMachine);
     write!(err, "{}", loaded.report.render(super::paint()))?;
     Ok(loaded.settings.map(|settings| Setup {
+        command_env: Vec::new(),
         rules: super::shared(&settings),
         noticing: Noticing::Hinted,
         state_dir: directory.join("state"),

@@ -6,6 +6,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
+
 use crate::rules::Surroundings;
 use crate::rules::glob::Glob;
 
@@ -61,6 +63,10 @@ impl Surroundings for ThisMachine {
 
     fn exists(&self, path: &Path) -> bool {
         path.exists()
+    }
+
+    fn zone(&self, name: &str) -> Option<TimeZone> {
+        TimeZone::get(name).ok()
     }
 }
 

@@ -113,6 +113,10 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
             runtime()?.block_on(sandbox::run(options, out, interrupted()))?;
             Ok(Outcome::Fine)
         }
+        Command::KeepCommands => {
+            runtime()?.block_on(crate::host::keeper::run())?;
+            Ok(Outcome::Fine)
+        }
         Command::Demo(args) => demo::run(&args, out, err),
     }
 }

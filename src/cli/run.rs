@@ -11,6 +11,9 @@ use crate::host::{self, Setup};
 use crate::rules::settings::{Purpose, Settings, Watch};
 use crate::rules::{RuleSet, Surroundings};
 
+/// Where programs are looked for if nobody says.
+const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// Runs the agent until it is told to stop.
 pub fn run(
     args: &RunArgs,
@@ -56,6 +59,21 @@ fn setup(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Setup, 
         state_dir: super::state_dir(settings, surroundings)?,
         ca_file: settings.ca_file.clone(),
         proxy: settings.proxy.clone(),
+        command_env: command_env(surroundings),
         manager: Manager::new(notify_socket.as_deref().map(std::ffi::OsStr::new)),
     })
+}
+
+/// What every command finds in its environment: nothing else of ours.
+fn command_env(surroundings: &dyn Surroundings) -> Vec<(String, String)> {
+    let variable = |name: &str, fallback: &str| {
+        let value = surroundings
+            .variable(name)
+            .filter(|value| !value.is_empty());
+        (
+            name.to_owned(),
+            value.unwrap_or_else(|| fallback.to_owned()),
+        )
+    };
+    vec![variable("PATH", PATH_DEFAULT), variable("LANG", "C.UTF-8")]
 }

@@ -66,7 +66,7 @@ fn body_with(said: &Said<'_>, n_samples: usize, sample_chars: usize) -> Value {
         false => said.host.to_owned(),
     };
     let header = json!({
-        "title": format!("{} {}", mark(severity), said.bare_title),
+        "title": format!("{} {}", state(said), said.bare_title),
         "subtitle": markup::shorten(&markup::bare(&subtitle), ROW_CHARS_MAX),
     });
     json!({
@@ -97,11 +97,22 @@ fn text(said: &Said<'_>) -> String {
         .unwrap_or(head)
 }
 
+/// The severity's mark; of a command, its state in words as well.
+fn state(said: &Said<'_>) -> String {
+    match &said.lead {
+        Some(lead) => lead.replace('*', "").trim().to_owned(),
+        None => mark(said.tally.worst).to_owned(),
+    }
+}
+
 fn rows(said: &Said<'_>) -> Vec<Value> {
     let tally = said.tally;
     let severity = tally.worst;
     let colour = colour(severity);
-    let word = severity.as_str().to_uppercase();
+    let word = match &said.lead {
+        Some(_) => state(said),
+        None => severity.as_str().to_uppercase(),
+    };
     let where_from = format!("{} · {}", value(said.host), value(&tally.latest.source));
     let mut when = said.when.clone();
     when.push_str(&match tally.count {

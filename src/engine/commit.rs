@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::CheckRecord;
 use super::events::InstanceId;
 use super::identity::{Identity, Mark};
 use super::ids::{CommitId, MessageId, StreamId};
@@ -33,6 +34,10 @@ pub struct Commit {
     pub instances: Vec<InstanceRecord>,
     /// Instances that are idle again.
     pub instances_gone: Vec<InstanceId>,
+    /// Checks, new or changed.
+    pub checks: Vec<CheckRecord>,
+    /// Checks of which nothing needs to be kept.
+    pub checks_gone: Vec<RuleKey>,
     /// Messages, new or changed.
     pub messages: Vec<MessageRecord>,
     /// Messages that were delivered.
@@ -59,6 +64,8 @@ pub struct Image {
     pub streams: BTreeMap<StreamId, StreamRecord>,
     /// Instances with an open window.
     pub instances: BTreeMap<InstanceId, InstanceRecord>,
+    /// Checks that are more than a rule.
+    pub checks: BTreeMap<RuleKey, CheckRecord>,
     /// Messages that are not delivered.
     pub messages: BTreeMap<MessageId, MessageRecord>,
     /// The pace of spaces.
@@ -169,6 +176,9 @@ pub enum Kind {
     /// Events of one instance.
     #[default]
     Instance,
+    /// What became of an incident with an end: always said by itself, for only the
+    /// whole row of its messages tells how things are.
+    State,
     /// Waiting messages of one thread.
     Thread,
     /// Events of a rule whose instances are no longer told apart.
@@ -297,6 +307,12 @@ impl Image {
         }
         for record in &commit.instances {
             self.instances.insert(record.id.clone(), record.clone());
+        }
+        for key in &commit.checks_gone {
+            self.checks.remove(key);
+        }
+        for record in &commit.checks {
+            self.checks.insert(record.key.clone(), record.clone());
         }
         for id in &commit.messages_gone {
             self.messages.remove(id);

@@ -46,7 +46,7 @@ pub fn word(rules: &RuleSet, message: &MessageRecord, now: Wall, surface: &Surfa
         message::word(rule, &message.instance, draft, key, now, surface)
     };
     let worded = match message.kind {
-        Kind::Instance => word(&message.draft),
+        Kind::Instance | Kind::State => word(&message.draft),
         Kind::Thread => {
             let worded = word(&of_several(rule, &message.draft));
             append(worded, &list(rules, &message.parts))
@@ -63,7 +63,7 @@ pub fn word(rules: &RuleSet, message: &MessageRecord, now: Wall, surface: &Surfa
 /// Words a refused message once more: short, plain, without a thread.
 pub fn word_plain(rules: &RuleSet, message: &MessageRecord, surface: &Surface) -> String {
     let body = match message.kind {
-        Kind::Instance | Kind::Folded => {
+        Kind::Instance | Kind::State | Kind::Folded => {
             message::word_plain(&message.instance, &message.draft, surface)
         }
         Kind::Thread => {
@@ -153,7 +153,7 @@ fn table(rules: &RuleSet, message: &MessageRecord, now: Wall, surface: &Surface)
             });
             format!("{mark} *while the agent was down, {first}–{last}: {totals}*\n{host}")
         }
-        Kind::Instance | Kind::Folded | Kind::Thread | Kind::Digest => {
+        Kind::Instance | Kind::State | Kind::Folded | Kind::Thread | Kind::Digest => {
             let (first, last) = (clock(tally.first), clock(tally.last));
             format!(
                 "{mark} *Digest: {totals}*\n{host} · {first}–{last} · \

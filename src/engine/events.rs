@@ -85,6 +85,16 @@ impl Ids {
         ]))
     }
 
+    /// The id of the `n`-th result of a life of the agent, at a time.
+    pub fn result(&self, rule: &RuleKey, at: Wall, n: u64) -> EventId {
+        EventId(self.hash(&[
+            b"result",
+            rule.as_str().as_bytes(),
+            &at.0.to_le_bytes(),
+            &n.to_le_bytes(),
+        ]))
+    }
+
     /// The request id of the message that is born with an event, as a UUID of
     /// version 8 (RFC 9562): the same message always has the same one.
     pub fn request(&self, event: EventId, space: &str, kind: &str) -> String {

@@ -16,6 +16,7 @@ use super::identity::fingerprint;
 use super::markup::{self, Room};
 use super::scan::Sample;
 use super::time::Wall;
+use super::verdict;
 use crate::rules::template::{Piece, Template, Value, Values};
 use crate::rules::{FormatAs, Mention, Rule, Severity, ThreadMode};
 
@@ -97,6 +98,22 @@ pub enum Reason {
     Summary,
     /// It is worse than what was said before.
     Severity,
+    /// An incident is still open.
+    Repeat,
+    /// An incident is over.
+    Resolved,
+    /// An incident is over of which nothing was said.
+    Brief,
+    /// An instance opens and closes too often to say each time.
+    Flapping,
+    /// An instance that was flapping has not changed for a while.
+    Steady,
+    /// A check tells nothing.
+    Broken,
+    /// A check tells something again.
+    Mended,
+    /// The rule of an open incident is no more.
+    Dropped,
 }
 
 /// Where and for whom a message is worded.
@@ -177,6 +194,43 @@ impl Reason {
             Self::First => "first",
             Self::Summary => "summary",
             Self::Severity => "severity",
+            Self::Repeat => "repeat",
+            Self::Resolved | Self::Brief | Self::Mended | Self::Dropped => "resolved",
+            Self::Flapping => "flapping",
+            Self::Steady => "summary",
+            Self::Broken => "first",
+        }
+    }
+
+    /// The word that tells apart the messages that are born with one event.
+    pub fn birth_word(self) -> &'static str {
+        match self {
+            Self::Steady => "steady",
+            Self::Broken => "broken",
+            Self::Mended => "mended",
+            Self::First
+            | Self::Summary
+            | Self::Severity
+            | Self::Repeat
+            | Self::Resolved
+            | Self::Brief
+            | Self::Flapping
+            | Self::Dropped => self.as_str(),
+        }
+    }
+
+    /// Whether a message that exists for it speaks for later events of its instance
+    /// as well, until it is attempted.
+    pub fn absorbs(self) -> bool {
+        match self {
+            Self::First | Self::Summary | Self::Severity | Self::Repeat => true,
+            Self::Resolved
+            | Self::Brief
+            | Self::Flapping
+            | Self::Steady
+            | Self::Broken
+            | Self::Mended
+            | Self::Dropped => false,
         }
     }
 }
@@ -188,8 +242,20 @@ pub fn thread_key(
     opened: Wall,
     now: Wall,
     zone: &TimeZone,
+    reason: Reason,
 ) -> Option<String> {
     let key = rule.key.as_str();
+    // The end of an incident belongs to where it began.
+    let day = match reason {
+        Reason::Resolved | Reason::Brief | Reason::Mended | Reason::Dropped => opened,
+        Reason::First
+        | Reason::Summary
+        | Reason::Severity
+        | Reason::Repeat
+        | Reason::Flapping
+        | Reason::Steady
+        | Reason::Broken => now,
+    };
     match rule.thread {
         ThreadMode::None => None,
         ThreadMode::Rule => Some(key.to_owned()),
@@ -219,7 +285,7 @@ pub fn thread_key(
             "{key}@{}",
             zoned(opened, zone).strftime("%Y-%m-%dT%H:%M:%S%.3f%:z")
         )),
-        ThreadMode::Day => Some(format!("{key}@{}", zoned(now, zone).strftime("%Y-%m-%d"))),
+        ThreadMode::Day => Some(format!("{key}@{}", zoned(day, zone).strftime("%Y-%m-%d"))),
     }
 }
 
@@ -228,6 +294,10 @@ pub fn thread_key(
 pub(super) struct Said<'a> {
     /// The events.
     pub(super) tally: &'a Tally,
+    /// The state in one word with its mark, where it is not the severity.
+    pub(super) lead: Option<String>,
+    /// What a command says of itself, to stand behind the built-in title.
+    pub(super) finding: Option<&'a str>,
     /// The rule's key.
     pub(super) key: &'a str,
     /// The rule's own title with its markup, if it has one that could be rendered.
@@ -282,8 +352,11 @@ pub fn word(
     let pairs = (instance.by.iter().enumerate())
         .map(|(idx, value)| (names.get(idx).map_or("", String::as_str), value.as_str()));
     let labels = rule.map(|rule| &rule.labels).into_iter().flatten();
+    let finding = &tally.latest.sample.finding;
     let said = Said {
         tally,
+        lead: finding.as_ref().map(|_| verdict::lead(draft)),
+        finding: finding.as_ref().map(|_| tally.latest.sample.line.as_str()),
         key: instance.rule.as_str(),
         own_title: own_title.map(|pieces| own_line(&pieces)),
         bare_title: markup::shorten(&bare_title, TITLE_CHARS_MAX),
@@ -345,6 +418,7 @@ fn text(said: &Said<'_>, reason: Reason) -> String {
     // From the wordiest to the tersest; the first that fits is taken.
     let main = said.samples.first().map_or("", String::as_str);
     let bodies = match &said.own_text {
+        None if said.samples.is_empty() => vec![String::new()],
         Some(text) => vec![
             markup::shorten(text, OWN_TEXT_CHARS_MAX),
             markup::shorten(&text.replace("```", ""), OWN_TEXT_CHARS_MAX / 4),
@@ -365,7 +439,10 @@ fn text(said: &Said<'_>, reason: Reason) -> String {
 /// Severity and title: what a notification shows.
 pub(super) fn head_line(said: &Said<'_>) -> String {
     let severity = said.tally.worst;
-    let mut head = format!("{} *{severity}* ", mark(severity));
+    let mut head = match &said.lead {
+        Some(lead) => lead.clone(),
+        None => format!("{} *{severity}* ", mark(severity)),
+    };
     match &said.own_title {
         Some(title) => head.push_str(title),
         None => {
@@ -380,6 +457,10 @@ pub(super) fn head_line(said: &Said<'_>) -> String {
                     head.push_str(" …");
                     break;
                 }
+            }
+            if let Some(finding) = said.finding {
+                head.push(' ');
+                head.push_str(&markup::plain(&markup::shorten(finding, TITLE_CHARS_MAX)));
             }
         }
     }
@@ -405,7 +486,17 @@ fn own_line(pieces: &[Piece]) -> String {
 fn mentions(wanted: &[Mention], reason: Reason) -> Option<String> {
     match reason {
         Reason::First | Reason::Severity if !wanted.is_empty() => {}
-        Reason::First | Reason::Severity | Reason::Summary => return None,
+        Reason::First
+        | Reason::Severity
+        | Reason::Summary
+        | Reason::Repeat
+        | Reason::Resolved
+        | Reason::Brief
+        | Reason::Flapping
+        | Reason::Steady
+        | Reason::Broken
+        | Reason::Mended
+        | Reason::Dropped => return None,
     }
     let runs: Vec<String> = (wanted.iter())
         .map(|mention| format!("<users/{}>", mention.0))
@@ -416,8 +507,12 @@ fn mentions(wanted: &[Mention], reason: Reason) -> Option<String> {
 /// Words a refused message once more: short, plain, without a thread.
 pub fn word_plain(instance: &InstanceId, draft: &Draft, surface: &Surface) -> String {
     let tally = &draft.tally;
+    let state = match &tally.latest.sample.finding {
+        Some(_) => verdict::state_word(draft),
+        None => String::new(),
+    };
     let text = format!(
-        "{} on {}: {} {} event(s)\n{}",
+        "{} on {}: {state}{} {} event(s)\n{}",
         markup::plain(instance.rule.as_str()),
         markup::plain(&markup::shorten(&surface.host, NAME_CHARS_MAX)),
         group(tally.count),
@@ -496,19 +591,44 @@ fn values(rule: Option<&Rule>, instance: &InstanceId, draft: &Draft, surface: &S
     ] {
         values.insert(name.to_owned(), value);
     }
+    if let Some(finding) = &main.sample.finding {
+        let status = match finding.exit_status {
+            Some(status) => Value::Number(status.into()),
+            None => Value::Text(String::new()),
+        };
+        let perf = finding.perf.iter();
+        let perf = perf.map(|perf| (perf.name.clone(), perf.shown())).collect();
+        values.insert("exit_status".to_owned(), status);
+        values.insert("output".to_owned(), Value::Text(finding.output.clone()));
+        values.insert("perf".to_owned(), Value::Map(perf));
+    }
     Values(values)
 }
 
 /// The record that a message is mainly about.
 fn main_sample(tally: &Tally, reason: Reason) -> &Shown {
     match reason {
+        // What a command says last is how things are.
+        _ if tally.latest.sample.finding.is_some() => &tally.latest,
         Reason::First => tally.different.first().unwrap_or(&tally.latest),
-        Reason::Summary | Reason::Severity => &tally.latest,
+        Reason::Summary
+        | Reason::Severity
+        | Reason::Repeat
+        | Reason::Resolved
+        | Reason::Brief
+        | Reason::Flapping
+        | Reason::Steady
+        | Reason::Broken
+        | Reason::Mended
+        | Reason::Dropped => &tally.latest,
     }
 }
 
 /// The samples of a message: the one it is mainly about, then other ones.
 fn samples(tally: &Tally, reason: Reason) -> Vec<String> {
+    if let Some(finding) = &tally.latest.sample.finding {
+        return verdict::samples(tally, finding);
+    }
     let main = main_sample(tally, reason);
     let mut lines = vec![sample_line(main, 1_000)];
     for shown in tally.different.iter().chain(std::iter::once(&tally.latest)) {
@@ -535,9 +655,20 @@ fn sample_line(shown: &Shown, chars_max: usize) -> String {
 /// `+37 more in 5 min, 10:02:11–10:06:58`, and why the message exists.
 fn more_line(draft: &Draft, now: Wall, zone: &TimeZone) -> Option<String> {
     let tally = &draft.tally;
+    if let Some(finding) = &tally.latest.sample.finding {
+        return Some(verdict::line(draft, finding, now, zone));
+    }
     let n_more = match draft.reason {
-        Reason::Summary => tally.count,
-        Reason::First | Reason::Severity => tally.count - 1,
+        Reason::First | Reason::Severity => tally.count.saturating_sub(1),
+        Reason::Summary
+        | Reason::Repeat
+        | Reason::Resolved
+        | Reason::Brief
+        | Reason::Flapping
+        | Reason::Steady
+        | Reason::Broken
+        | Reason::Mended
+        | Reason::Dropped => tally.count,
     };
     let mut parts = Vec::new();
     if draft.reason == Reason::Severity {

@@ -36,13 +36,19 @@ pub mod own;
 
 pub mod debounce;
 
+pub mod incident;
+
 pub mod instances;
+
+pub mod checks;
 
 pub mod markup;
 
 pub mod message;
 
 pub mod card;
+
+mod verdict;
 
 pub mod outbox;
 
@@ -53,6 +59,8 @@ pub mod answer;
 pub mod commit;
 
 use answer::Reply;
+use checks::finding::Ran;
+use checks::{Checks, Order, RunId};
 use commit::{Commit, Image, Kind, MessageRecord, MessageState, Plain};
 use events::{Event, Ids};
 use identity::Place;
@@ -103,6 +111,10 @@ pub enum Input {
     },
     /// Where a file went: a path, or nowhere in its directory.
     Found(StreamId, Result<Option<PathBuf>, Fault>),
+    /// A command ended, or could not be started.
+    Ran(RunId, Ran),
+    /// A command that was said to be stuck is gone after all.
+    Gone(RunId),
     /// A commit is on disk, or not.
     Committed(CommitId, Result<(), Fault>),
     /// The server answered, or did not.
@@ -119,6 +131,10 @@ pub enum Action {
     /// List, look, read, seek or close; answered by the input of that name, but
     /// for closing, which is not answered.
     Files(Turn),
+    /// Start a command; answered by [`Input::Ran`].
+    Run(checks::Start),
+    /// End a command and all that it started; its answer is not waited for.
+    StopRun(RunId),
     /// Write to disk; answered by [`Input::Committed`].
     Commit(Commit),
     /// Post; answered by [`Input::Answered`].
@@ -192,6 +208,7 @@ pub struct Engine {
     rng: fastrand::Rng,
     schedule: Schedule,
     instances: Instances,
+    checks: Checks,
     outbox: Outbox,
     next_message: u64,
     actions: std::collections::VecDeque<Action>,
@@ -224,6 +241,7 @@ struct Committing {
     posts: Vec<Post>,
     streams: Vec<StreamId>,
     instances: Vec<events::InstanceId>,
+    checks: Vec<RuleKey>,
     messages: Vec<MessageId>,
     has_globs: bool,
     makes_ready: bool,
@@ -254,6 +272,7 @@ impl Engine {
             rng: fastrand::Rng::with_seed(config.seed),
             schedule: Schedule::new(rules.clone(), config.noticing, start, now.moment),
             instances: Instances::new(image.instances.into_values(), now),
+            checks: Checks::new(image.checks.into_values(), &rules, now),
             outbox: Outbox::new(
                 &rules,
                 Ids::new(image.incarnation),
@@ -283,6 +302,7 @@ impl Engine {
         }
         let births = engine.instances.meet(now, &engine.rules.clone());
         engine.deliver(now, births, Kind::Instance);
+        engine.meet_checks(now);
         engine.after(now);
         engine
     }
@@ -315,6 +335,12 @@ impl Engine {
                 }
             }
             Input::Found(stream, found) => self.schedule.found(stream, found),
+            Input::Ran(run, ran) => {
+                let (rules, outbox) = (self.rules.clone(), &mut self.outbox);
+                let births = self.checks.ran(now, run, &ran, &rules, &self.ids, outbox);
+                self.deliver(now, births, Kind::State);
+            }
+            Input::Gone(run) => self.checks.gone(run),
             Input::Committed(commit, outcome) => self.committed(now, commit, outcome),
             Input::Answered(message, reply) => self.answered(now, message, &reply),
             Input::Reload(rules) => self.reload(now, rules),
@@ -358,7 +384,12 @@ impl Engine {
             // No turn is given any more.
             Stopping::Asked | Stopping::Done => None,
         };
-        [schedule, self.instances.wakeup(), commit]
+        let checks = match self.stopping {
+            Stopping::No => self.checks.wakeup(),
+            // Nothing is started or said any more.
+            Stopping::Asked | Stopping::Done => None,
+        };
+        [schedule, self.instances.wakeup(), checks, commit]
             .into_iter()
             .flatten()
             .min()
@@ -378,6 +409,11 @@ impl Engine {
     /// What is held back.
     pub fn instances(&self) -> &Instances {
         &self.instances
+    }
+
+    /// The commands and what they found.
+    pub fn checks(&self) -> &Checks {
+        &self.checks
     }
 
     /// Hits become events, events become messages or are counted.
@@ -435,18 +471,19 @@ impl Engine {
                     draft.since,
                     now.wall,
                     &self.surface.zone,
+                    draft.reason,
                 ),
                 None => Some(birth.instance.rule.as_str().to_owned()),
             };
             let request_id = self.ids.request(
                 draft.tally.birth,
                 birth.space.as_str(),
-                draft.reason.as_str(),
+                draft.reason.birth_word(),
             );
             let kind = match draft.reason {
-                Reason::First => kind,
                 // What was counted by now is of this life.
-                Reason::Summary | Reason::Severity => Kind::Instance,
+                Reason::Summary | Reason::Severity if kind == Kind::CatchUp => Kind::Instance,
+                _ => kind,
             };
             let message = MessageRecord {
                 id,
@@ -499,20 +536,40 @@ impl Engine {
         self.outbox.meet(&rules, now);
         let births = self.instances.meet(now, &rules);
         self.deliver(now, births, Kind::Instance);
+        self.meet_checks(now);
         self.report_homeless();
+    }
+
+    fn meet_checks(&mut self, now: Now) {
+        let rules = self.rules.clone();
+        let births = (self.checks).meet(now, &rules, &self.surface.zone, &self.ids);
+        self.deliver(now, births, Kind::State);
     }
 
     fn stop(&mut self) {
         if self.stopping == Stopping::No {
             self.stopping = Stopping::Asked;
             self.outbox.stop();
+            self.checks.stop();
         }
     }
 
     /// What follows every input.
     fn after(&mut self, now: Now) {
-        let births = self.instances.tick(now, &self.rules.clone());
+        let rules = self.rules.clone();
+        let births = self.instances.tick(now, &rules);
         self.deliver(now, births, Kind::Instance);
+        if self.stopping == Stopping::No {
+            let (zone, outbox) = (&self.surface.zone, &self.outbox);
+            let births = self.checks.tick(now, &rules, zone, &self.ids, outbox);
+            self.deliver(now, births, Kind::State);
+        }
+        for order in self.checks.take_orders() {
+            self.actions.push_back(match order {
+                Order::Start(start) => Action::Run(start),
+                Order::Stop(run) => Action::StopRun(run),
+            });
+        }
         for notice in self.schedule.take_notices() {
             if let Some(trouble) = notice.trouble() {
                 self.trouble(now, &trouble);
@@ -530,11 +587,13 @@ impl Engine {
                 false => Report::OutboxDrained,
             });
         }
-        if self.outbox.is_dirty() || self.instances.is_dirty() {
+        let has_consequences =
+            self.outbox.is_dirty() || self.instances.is_dirty() || self.checks.has_consequences();
+        if has_consequences {
             let due = now.moment.after(CONSEQUENCES);
             self.consequences_due.get_or_insert(due);
         }
-        if self.schedule.is_dirty() {
+        if self.schedule.is_dirty() || self.checks.is_dirty() {
             let due = now.moment.after(PROGRESS);
             let due = self.progress_due.get_or_insert(due);
             if self.schedule.n_dirty_bytes() >= PROGRESS_BYTES_MAX {
@@ -561,8 +620,10 @@ impl Engine {
             return;
         }
         let becomes_ready = self.schedule.is_listed() && !self.is_ready;
-        let is_dirty =
-            self.outbox.is_dirty() || self.instances.is_dirty() || self.schedule.is_dirty();
+        let is_dirty = self.outbox.is_dirty()
+            || self.instances.is_dirty()
+            || self.checks.is_dirty()
+            || self.schedule.is_dirty();
         let is_due = |due: Option<Moment>| due.is_some_and(|due| due <= now.moment);
         let is_wanted = !self.unsent.is_empty()
             || becomes_ready
@@ -619,6 +680,7 @@ impl Engine {
         self.n_commits += 1;
         let (streams, streams_gone) = self.schedule.take_dirty();
         let (instances, instances_gone) = self.instances.take_dirty(now);
+        let (checks, checks_gone) = self.checks.take_dirty(now);
         let (messages, messages_gone) = self.outbox.take_dirty();
         let globs = self.schedule.take_globs();
         self.consequences_due = None;
@@ -633,6 +695,10 @@ impl Engine {
                 .chain(&instances_gone)
                 .cloned()
                 .collect(),
+            checks: (checks.iter().map(|record| &record.key))
+                .chain(&checks_gone)
+                .cloned()
+                .collect(),
             messages: (messages.iter().map(|record| record.id))
                 .chain(messages_gone.iter().copied())
                 .collect(),
@@ -645,6 +711,8 @@ impl Engine {
             streams_gone,
             instances,
             instances_gone,
+            checks,
+            checks_gone,
             messages,
             messages_gone,
             spaces: self.outbox.take_dirty_spaces(now),
@@ -680,6 +748,7 @@ impl Engine {
         };
         self.schedule.mark_dirty(done.streams);
         self.instances.mark_dirty(done.instances);
+        self.checks.mark_dirty(done.checks);
         self.outbox.mark_dirty(done.messages);
         if done.has_globs {
             self.schedule.mark_globs();

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::checks::finding::Finding;
 use super::identity::{HEAD_BYTES, MARK_BYTES_MAX, Mark};
 use crate::rules::pattern::Matcher;
 
@@ -97,6 +98,9 @@ pub struct Sample {
     pub n_more_bytes: u64,
     /// The captures that took part. Untrusted.
     pub captures: Vec<(Arc<str>, String)>,
+    /// What a command found, if this is the result of one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<Arc<Finding>>,
 }
 
 /// Searches a region.
@@ -195,6 +199,7 @@ fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Samp
         line: kept.to_owned(),
         n_more_bytes: line_end.saturating_sub(n_shown) as u64,
         captures,
+        finding: None,
     }
 }
 
@@ -208,6 +213,7 @@ fn redacted(line: &[u8], record: &[u8], text: &str, captures: Vec<(Arc<str>, Str
         line: kept.to_owned(),
         n_more_bytes: (rest.len() + n_beyond(line, record)) as u64,
         captures,
+        finding: None,
     }
 }
 

@@ -24,6 +24,12 @@ pub mod files;
 
 mod watch;
 
+mod users;
+
+pub mod keeper;
+
+pub mod commands;
+
 pub mod store;
 
 pub mod chat;
@@ -44,6 +50,7 @@ use crate::rules::RuleSet;
 use crate::rules::glob::Glob;
 use crate::rules::settings::Proxy;
 use chat::Chat;
+use commands::{Commands, Heard};
 use files::Files;
 use service::Manager;
 use store::Store;
@@ -73,6 +80,8 @@ pub struct Setup {
     pub proxy: Option<Proxy>,
     /// The way to the service manager.
     pub manager: Manager,
+    /// The environment of commands, before what their rules add.
+    pub command_env: Vec<(String, String)>,
 }
 
 /// Reads the settings anew. `None`: they have mistakes, which it has told.
@@ -143,6 +152,7 @@ pub async fn run(
         manager: setup.manager,
         chat,
         files,
+        commands: Commands::new(setup.command_env),
         store,
         requests: JoinSet::new(),
         in_flight: BTreeMap::new(),
@@ -160,6 +170,7 @@ struct Agent {
     manager: Manager,
     chat: Arc<Chat>,
     files: Worker<Job>,
+    commands: Commands,
     store: Worker<Commit>,
     requests: JoinSet<(MessageId, Reply)>,
     /// Whose answer each request brings, also when it ends without one.
@@ -172,6 +183,7 @@ struct Agent {
 /// What ended a wait.
 enum Woken {
     Input(Input),
+    Heard(Heard),
     Hints,
     Ended(Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>),
     Told,
@@ -211,11 +223,17 @@ impl Agent {
                 _ = hangup.recv() => Woken::Hangup,
                 Some(input) = self.arrivals.recv() => Woken::Input(input),
                 Some(ended) = self.requests.join_next_with_id() => Woken::Ended(ended),
+                heard = self.commands.hear() => Woken::Heard(heard),
                 () = arrived(self.hints.as_ref()) => Woken::Hints,
                 () = until(deadline) => Woken::Time,
             };
             match woken {
                 Woken::Input(input) => self.engine.handle(clock::now(), input),
+                Woken::Heard(heard) => {
+                    for input in self.commands.take(heard) {
+                        self.engine.handle(clock::now(), input);
+                    }
+                }
                 Woken::Hints => self.take_hints(),
                 Woken::Ended(ended) => self.answered(ended),
                 Woken::Told if stopping.is_some_and(is_second_wish) => {
@@ -248,6 +266,12 @@ impl Agent {
         while let Some(action) = self.engine.next_action(now) {
             match action {
                 Action::Files(turn) => self.files.give(Job::Turn(turn)),
+                Action::Run(start) => {
+                    if let Some(input) = self.commands.start(start) {
+                        self.engine.handle(now, input);
+                    }
+                }
+                Action::StopRun(run) => self.commands.stop(run),
                 Action::Commit(commit) => self.store.give(commit),
                 Action::Post(post) => self.post(now, post),
                 Action::Ready => self.say_ready(),

@@ -18,7 +18,7 @@ use crate::engine::commit::{Commit, Image};
 use crate::engine::time::Wall;
 
 /// The version of the schema that this release writes.
-const SCHEMA_VERSION: i64 = 1;
+const SCHEMA_VERSION: i64 = 2;
 
 /// Marks the file as ours (`PRAGMA application_id`): "lgcr".
 const APPLICATION_ID: i64 = 0x6c67_6372;
@@ -49,6 +49,10 @@ const SCHEMA: &str = "
     );
     CREATE TABLE spaces (name TEXT PRIMARY KEY, detail TEXT NOT NULL) WITHOUT ROWID;
 ";
+
+/// What the second version added.
+const SCHEMA_CHECKS: &str =
+    "CREATE TABLE checks (rule TEXT PRIMARY KEY, detail TEXT NOT NULL) WITHOUT ROWID;";
 
 /// The state directory, held for one agent.
 #[derive(Debug)]
@@ -222,6 +226,15 @@ fn write(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<()>
             params![record.id.rule.as_str(), json(&record.id.by)?, json(record)?],
         )?;
     }
+    for key in &commit.checks_gone {
+        run("DELETE FROM checks WHERE rule = ?1", params![key.as_str()])?;
+    }
+    for record in &commit.checks {
+        run(
+            "INSERT OR REPLACE INTO checks (rule, detail) VALUES (?1, ?2)",
+            params![record.key.as_str(), json(record)?],
+        )?;
+    }
     for id in &commit.messages_gone {
         run("DELETE FROM messages WHERE id = ?1", params![number(id.0)])?;
     }
@@ -281,6 +294,13 @@ fn open_and_load(path: &Path, incarnation: u128) -> Result<(Connection, Image), 
     if version == 0 {
         make(&mut connection, incarnation)?;
     }
+    if version == 1 {
+        // Commands and their results were not known then.
+        let transaction = connection.transaction()?;
+        transaction.execute_batch(SCHEMA_CHECKS)?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        transaction.commit()?;
+    }
     let sound: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     if sound != "ok" {
         return Err(Unreadable::Damaged);
@@ -297,6 +317,7 @@ fn make(connection: &mut Connection, incarnation: u128) -> Result<(), Unreadable
     }
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
+    transaction.execute_batch(SCHEMA_CHECKS)?;
     set_meta(&transaction, "incarnation", &format!("{incarnation:032x}"))?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
@@ -344,6 +365,12 @@ fn load(connection: &Connection) -> Result<Image, Unreadable> {
     while let Some(row) = rows.next()? {
         let record: crate::engine::commit::InstanceRecord = parse(row)?;
         image.instances.insert(record.id.clone(), record);
+    }
+    let mut statement = connection.prepare("SELECT detail FROM checks")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let record: crate::engine::checks::CheckRecord = parse(row)?;
+        image.checks.insert(record.key.clone(), record);
     }
     let mut statement = connection.prepare("SELECT detail FROM messages")?;
     let mut rows = statement.query([])?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::checks::read::{self, Kind};
 use super::fields::{self, Fields, Known};
 use super::glob::Glob;
 use super::own;
@@ -19,7 +20,8 @@ use super::pattern::Patterns;
 use super::regexes::{self, Case, Purpose};
 use super::wording::{self, Names};
 use super::{
-    Debounce, Files, FormatAs, From, Mention, Rule, RuleKey, Severity, SpaceName, ThreadMode,
+    Debounce, Files, FormatAs, From, Mention, Rule, RuleKey, Severity, SpaceName, Surroundings,
+    ThreadMode,
 };
 use crate::diagnostic::{FileId, Report, Span, did_you_mean};
 
@@ -39,15 +41,8 @@ const GLOBS_MAX: usize = 1_000;
 const LATER: &[&str] = &[
     "absent",
     "active",
-    "command",
     "context",
-    "cron",
-    "cwd",
     "encoding",
-    "env",
-    "every",
-    "exec",
-    "fail_after",
     "first_seen",
     "format",
     "inhibited_by",
@@ -55,18 +50,10 @@ const LATER: &[&str] = &[
     "line_max",
     "max_keys",
     "multiline",
-    "recover_after",
-    "repeat",
     "resolve",
-    "retry_every",
-    "shell",
-    "status",
     "stdin",
     "tests",
     "threshold",
-    "timeout",
-    "tz",
-    "user",
     "where",
 ];
 
@@ -75,9 +62,16 @@ pub(super) const RULE: Known = Known {
     what: "a rule",
     fields: &[
         "by",
+        "command",
+        "cron",
+        "cwd",
         "debounce",
+        "env",
+        "every",
         "except",
         "exclude_files",
+        "exec",
+        "fail_after",
         "files",
         "format_as",
         "from",
@@ -86,12 +80,20 @@ pub(super) const RULE: Known = Known {
         "labels",
         "match",
         "mention",
+        "recover_after",
+        "repeat",
+        "retry_every",
         "runbook",
         "severity",
+        "shell",
         "space",
+        "status",
         "text",
         "thread",
+        "timeout",
         "title",
+        "tz",
+        "user",
     ],
     later: LATER,
 };
@@ -102,16 +104,21 @@ pub(super) const DEFAULTS: Known = Known {
     fields: &[
         "debounce",
         "exclude_files",
+        "fail_after",
         "format_as",
         "from",
         "ignore_case",
         "labels",
         "mention",
+        "recover_after",
+        "repeat",
+        "retry_every",
         "runbook",
         "severity",
         "space",
         "text",
         "thread",
+        "timeout",
         "title",
     ],
     later: LATER,
@@ -156,7 +163,6 @@ const USER_ID_DIGITS_MAX: usize = 32;
 const FROMS: [(&str, From); 2] = [("end", From::End), ("beginning", From::Beginning)];
 
 /// What rules are checked against.
-#[derive(Debug)]
 pub(super) struct Context<'a> {
     /// The directory each file's relative names are meant from.
     pub(super) directories: &'a BTreeMap<FileId, PathBuf>,
@@ -166,6 +172,8 @@ pub(super) struct Context<'a> {
     pub(super) only_space: Option<&'a SpaceName>,
     /// The labels of the settings.
     pub(super) labels: &'a BTreeMap<String, String>,
+    /// The world.
+    pub(super) surroundings: &'a dyn Surroundings,
 }
 
 /// A rule and the defaults that stand behind it.
@@ -177,7 +185,7 @@ pub(super) struct Layers<'a> {
 }
 
 impl<'a> Layers<'a> {
-    fn get(&self, name: &str) -> Option<&'a Entry> {
+    pub(super) fn get(&self, name: &str) -> Option<&'a Entry> {
         let defaults = || self.file.and_then(|fields| fields.get(name));
         let settings = || self.settings.and_then(|fields| fields.get(name));
         self.rule.get(name).or_else(defaults).or_else(settings)
@@ -187,19 +195,28 @@ impl<'a> Layers<'a> {
 /// Makes a rule of what was written; nothing if a mistake is in the way.
 pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Report) -> Option<Rule> {
     let key = required(layers.rule, "key", report).and_then(|entry| key(entry, report));
-    let include =
-        required(layers.rule, "files", report).and_then(|entry| globs(entry, context, report));
+    let kind = Kind::of(layers.rule, report);
+    if let Some(kind) = kind {
+        kind.refuse_others(layers.rule, report);
+    }
+    let include = optional(layers.rule.get("files"), |entry| {
+        globs(entry, context, report)
+    });
+    let check = kind.and_then(|kind| read::check(kind, layers, context, report));
+    let repeat = optional(layers.get("repeat"), |entry| read::repeat(entry, report));
     let exclude = optional(layers.get("exclude_files"), |entry| {
         globs(entry, context, report)
     });
     let from = optional(layers.get("from"), |entry| {
         fields::word(entry, &FROMS, report)
     });
-    let patterns = patterns(layers, report);
+    let patterns = patterns(kind, layers, report);
     let captures = patterns.as_ref().map(captures_of);
-    let by = optional(layers.rule.get("by"), |entry| {
-        by(entry, captures.as_ref(), report)
-    });
+    let by = match kind {
+        Some(Kind::Records) | None => layers.rule.get("by"),
+        Some(Kind::Command | Kind::Exec) => None,
+    };
+    let by = optional(by, |entry| self::by(entry, captures.as_ref(), report));
     let severity = optional(layers.get("severity"), |entry| severity(entry, report));
     let debounce = optional(layers.get("debounce"), |entry| debounce(entry, report));
     let spaces = spaces(layers, context, report);
@@ -215,6 +232,7 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     let names = captures.as_ref().map(|captures| Names {
         captures,
         labels: context.spaces.is_some().then_some(&labels),
+        of_check: kind != Some(Kind::Records),
     });
     // Without the captures nobody knows which names are good.
     let mut wording = |name: &str| {
@@ -232,8 +250,10 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     }
     Some(Rule {
         key: key?,
+        check: check?,
+        repeat: repeat?.unwrap_or_default(),
         files: Files {
-            include: include?,
+            include: include?.unwrap_or_default(),
             exclude: exclude?.unwrap_or_default(),
         },
         from: from?.unwrap_or(From::End),
@@ -272,11 +292,15 @@ pub(super) fn defaults(fields: &Fields<'_>, context: &Context<'_>, report: &mut 
     let _ = get("labels").map(|entry| read_labels(entry, report));
     let _ = get("title").map(|entry| wording::parse(entry, report));
     let _ = get("text").map(|entry| wording::parse(entry, report));
+    read::defaults(fields, report);
 }
 
 /// Reads a field that may be missing: nothing if it is wrong, nothing within if
 /// it is not there.
-fn optional<T>(entry: Option<&Entry>, read: impl FnOnce(&Entry) -> Option<T>) -> Option<Option<T>> {
+pub(super) fn optional<T>(
+    entry: Option<&Entry>,
+    read: impl FnOnce(&Entry) -> Option<T>,
+) -> Option<Option<T>> {
     match entry {
         Some(entry) => read(entry).map(Some),
         None => Some(None),
@@ -354,7 +378,7 @@ fn globs(entry: &Entry, context: &Context<'_>, report: &mut Report) -> Option<Ve
     globs.into_iter().collect()
 }
 
-fn patterns(layers: Layers<'_>, report: &mut Report) -> Option<Patterns> {
+fn patterns(kind: Option<Kind>, layers: Layers<'_>, report: &mut Report) -> Option<Patterns> {
     let case = match layers.get("ignore_case") {
         Some(entry) => match fields::truth(entry, report) {
             Some(true) => Some(Case::Ignored),
@@ -365,14 +389,27 @@ fn patterns(layers: Layers<'_>, report: &mut Report) -> Option<Patterns> {
     };
     // Regexes are looked at even if their case is not known.
     let known_case = case.unwrap_or(Case::Kept);
-    let matches = required(layers.rule, "match", report)
-        .and_then(|entry| regexes::read(entry, Purpose::Match, known_case, report));
+    let wanted = match kind {
+        Some(Kind::Records) => required(layers.rule, "match", report).map(Some),
+        Some(Kind::Command | Kind::Exec) | None => Some(layers.rule.get("match")),
+    };
+    if let (Some(Kind::Command), None, Some(entry)) =
+        (kind, layers.rule.get("match"), layers.rule.get("except"))
+    {
+        report.except_without_match(entry.at);
+        return None;
+    }
+    let matches = wanted.and_then(|entry| {
+        optional(entry, |entry| {
+            regexes::read(entry, Purpose::Match, known_case, report)
+        })
+    });
     let excepts = optional(layers.rule.get("except"), |entry| {
         regexes::read(entry, Purpose::Except, known_case, report)
     });
     case?;
     Some(Patterns {
-        matches: matches?,
+        matches: matches?.unwrap_or_default(),
         excepts: excepts?.unwrap_or_default(),
     })
 }

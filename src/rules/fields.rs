@@ -180,9 +180,23 @@ pub(super) fn word<T: Copy>(
 
 /// Reads a duration such as `5m`.
 pub(super) fn duration(entry: &Entry, report: &mut Report) -> Option<Duration> {
-    let Some(scalar) = given(entry, report)?.as_scalar() else {
-        let kind = entry.node.kind();
-        report.wrong_kind(place_of(entry), &ticked(&entry.key), "a duration", kind);
+    let node = given(entry, report)?;
+    duration_of(&entry.key, entry.at, node, report)
+}
+
+/// Reads a duration in a list; `key` and `at` are those of the list's field.
+pub(super) fn duration_of(
+    key: &str,
+    at: Span,
+    node: &Node,
+    report: &mut Report,
+) -> Option<Duration> {
+    let at = match node.at.start < node.at.end {
+        true => node.at,
+        false => at,
+    };
+    let Some(scalar) = node.as_scalar() else {
+        report.wrong_kind(at, &ticked(key), "a duration", node.kind());
         return None;
     };
     match parse_duration(&scalar.text) {
@@ -193,7 +207,7 @@ pub(super) fn duration(entry: &Entry, report: &mut Report) -> Option<Duration> {
                 Some(_) => "write a duration such as `30s`, `5m` or `2h`".to_owned(),
                 None => mistake.hint,
             };
-            report.not_a_duration(place_of(entry), scalar.shown(), mistake.reason, &hint);
+            report.not_a_duration(at, scalar.shown(), mistake.reason, &hint);
             None
         }
     }
@@ -250,6 +264,11 @@ const UNITS: [(&str, u64); 5] = [
     ("h", 3_600_000),
     ("d", 86_400_000),
 ];
+
+/// Reads a duration as it is written on a command line.
+pub fn parse_duration_argument(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|mistake| format!("{}; {}", mistake.reason, mistake.hint))
+}
 
 fn parse_duration(text: &str) -> Result<Duration, DurationMistake> {
     let mistake = |reason, hint: String| Err(DurationMistake { reason, hint });

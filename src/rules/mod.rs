@@ -17,6 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 mod check;
+pub mod checks;
 mod fields;
 pub mod glob;
 pub mod own;
@@ -29,7 +30,10 @@ mod variables;
 mod webhook;
 mod wording;
 
+use checks::Check;
+pub use fields::parse_duration_argument;
 use glob::Glob;
+use jiff::tz::TimeZone;
 use pattern::Patterns;
 use template::Template;
 
@@ -66,6 +70,12 @@ pub struct Rule {
     pub from: From,
     /// What is a hit.
     pub patterns: Patterns,
+    /// What it makes of the results of a command; `None` for a rule of records,
+    /// whose `files` are then not empty.
+    pub check: Option<Check>,
+    /// The gaps between reminders of an open incident, the last one for ever;
+    /// empty if there are none.
+    pub repeat: Vec<Duration>,
     /// Captures whose values separate instances.
     pub by: Vec<String>,
     /// How bad an event is.
@@ -93,7 +103,7 @@ pub struct Rule {
 /// The files a rule follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
-    /// Patterns of files to follow; never empty.
+    /// Patterns of files to follow; empty only for rules of commands.
     pub include: Vec<Glob>,
     /// Patterns of files to leave alone although `include` names them.
     pub exclude: Vec<Glob>,
@@ -210,6 +220,8 @@ pub trait Surroundings {
     fn matching(&self, pattern: &Glob) -> Vec<PathBuf>;
     /// Whether a file exists.
     fn exists(&self, path: &Path) -> bool;
+    /// The time zone of a name such as `Europe/Berlin`, if there is one.
+    fn zone(&self, name: &str) -> Option<TimeZone>;
 }
 
 impl RuleSet {

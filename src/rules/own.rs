@@ -52,6 +52,8 @@ impl Own {
     fn rule(self, space: &SpaceName) -> Rule {
         Rule {
             key: self.key(),
+            check: None,
+            repeat: Vec::new(),
             files: Files {
                 include: Vec::new(),
                 exclude: Vec::new(),

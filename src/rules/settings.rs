@@ -220,6 +220,7 @@ impl Loader<'_> {
                 _ => None,
             },
             labels: &labels,
+            surroundings: self.surroundings,
         };
         let defaults = self.defaults(get("defaults"), &context);
         let rules = match purpose {

@@ -134,6 +134,10 @@ mod tests {
         fn exists(&self, _: &Path) -> bool {
             false
         }
+
+        fn zone(&self, name: &str) -> Option<jiff::tz::TimeZone> {
+            jiff::tz::TimeZone::get(name).ok()
+        }
     }
 
     #[test]

@@ -14,11 +14,16 @@ const NAMES: [&str; 14] = [
     "reason", "severity", "source", "total",
 ];
 
+/// The names that only templates of rules of commands know.
+const CHECK_NAMES: [&str; 3] = ["exit_status", "output", "perf"];
+
 /// The name that only a text knows: a title cannot hold itself.
 const TITLE: &str = "title";
 
 /// What a message may be there for; templates branch on it.
-const REASONS: [&str; 4] = ["first", "summary", "severity", "catch_up"];
+const REASONS: [&str; 7] = [
+    "first", "summary", "severity", "repeat", "resolved", "flapping", "catch_up",
+];
 
 /// What a rule's templates may speak of, beyond what all may.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub(super) struct Names<'a> {
     pub(super) captures: &'a BTreeSet<String>,
     /// Its labels; none if they are not all known.
     pub(super) labels: Option<&'a BTreeMap<String, String>>,
+    /// Whether it is about a command.
+    pub(super) of_check: bool,
 }
 
 /// Reads a template, without asking what it speaks of.
@@ -135,10 +142,14 @@ fn known_for(name: &str, field: &str, names: &Names<'_>) -> Option<Vec<String>> 
         ("captures" | "fields", Some(rest)) => within(names.captures.iter().collect(), rest),
         ("labels", Some(rest)) => within(names.labels?.keys().collect(), rest),
         _ if NAMES.contains(&root) || names.captures.contains(root) => None,
+        _ if names.of_check && CHECK_NAMES.contains(&root) => None,
         (TITLE, _) if field != TITLE => None,
         _ => {
             let mut known: Vec<String> = NAMES.iter().map(|name| (*name).to_owned()).collect();
             known.extend(names.captures.iter().cloned());
+            if names.of_check {
+                known.extend(CHECK_NAMES.map(str::to_owned));
+            }
             if field != TITLE {
                 known.push(TITLE.to_owned());
             }
@@ -177,6 +188,11 @@ fn made_up_values(names: &Names<'_>, reason: &str) -> Values {
     values.insert("reason".into(), text(reason));
     values.insert("fields".into(), Value::Map(captures.clone()));
     values.insert("captures".into(), Value::Map(captures));
+    if names.of_check {
+        values.insert("exit_status".into(), text(&example));
+        values.insert("output".into(), text(&example));
+        values.insert("perf".into(), Value::Map(BTreeMap::new()));
+    }
     let labels = names.labels.cloned().unwrap_or_default();
     values.insert("labels".into(), Value::Map(labels));
     Values(values)

@@ -11,6 +11,7 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use jiff::tz::TimeZone;
 use logcrier::cli::check::{self, CheckArgs, Here};
 use logcrier::diagnostic::Paint;
 use logcrier::rules::Surroundings;
@@ -43,6 +44,10 @@ impl Surroundings for Paper {
 
     fn exists(&self, path: &Path) -> bool {
         self.read(path).is_ok()
+    }
+
+    fn zone(&self, name: &str) -> Option<TimeZone> {
+        TimeZone::get(name).ok()
     }
 }
 

@@ -18,6 +18,8 @@ mod simulation;
 
 mod scenarios;
 
+mod checks;
+
 mod sandbox;
 
 mod commands;

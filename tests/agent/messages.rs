@@ -38,6 +38,10 @@ impl Surroundings for Paper {
     fn exists(&self, _: &Path) -> bool {
         true
     }
+
+    fn zone(&self, name: &str) -> Option<TimeZone> {
+        TimeZone::get(name).ok()
+    }
 }
 
 /// A rule with more fields than these, as YAML in one line.
@@ -123,7 +127,14 @@ fn logins(rule: &Rule, reason: Reason, n_events: i64) -> String {
 fn word(rule: &Rule, instance: &InstanceId, draft: &Draft) -> String {
     let now = seconds_after_noon(3_600);
     let surface = surface();
-    let key = message::thread_key(rule, instance, draft.since, now, &surface.zone);
+    let key = message::thread_key(
+        rule,
+        instance,
+        draft.since,
+        now,
+        &surface.zone,
+        draft.reason,
+    );
     let worded = message::word(Some(rule), instance, draft, key.as_deref(), now, &surface);
     assert_eq!(worded.fault, None);
     worded.body
@@ -265,13 +276,13 @@ fn threads_are_as_the_rule_says() {
     ] {
         let rule = rule(&format!("thread: {thread}"));
         let first = event(&rule, "x", &[("ip", "192.0.2.7")], "/a", opened);
-        let key = message::thread_key(&rule, &first.instance, opened, now, &berlin);
+        let key = message::thread_key(&rule, &first.instance, opened, now, &berlin, Reason::First);
         assert_eq!(key.as_deref(), expected);
         let others = InstanceId {
             by: vec!["(others)".to_owned(); 2].into(),
             ..first.instance
         };
-        let key = message::thread_key(&rule, &others, opened, now, &berlin);
+        let key = message::thread_key(&rule, &others, opened, now, &berlin, Reason::First);
         if thread == "instance" {
             assert_eq!(key.as_deref(), Some("ssh/(others)"));
         }
@@ -290,7 +301,7 @@ fn threads_of_instances_cannot_be_chosen_by_a_log() {
             by: by.iter().map(|value| (*value).to_owned()).collect(),
             ..two.clone()
         };
-        message::thread_key(&rule, &instance, NOON, NOON, &TimeZone::UTC).unwrap()
+        message::thread_key(&rule, &instance, NOON, NOON, &TimeZone::UTC, Reason::First).unwrap()
     };
     assert_eq!(key(&["192.0.2.7"]), "ssh/192.0.2.7");
     assert_eq!(key(&["/var/log/a"]), "ssh//var/log/a");
@@ -386,7 +397,14 @@ proptest! {
         let reason = [Reason::First, Reason::Summary, Reason::Severity][reason];
         let draft = Draft { reason, total: tally.count, tally, since: NOON };
         let surface = Surface { host, zone: TimeZone::UTC };
-        let key = message::thread_key(&rule, &first.instance, NOON, NOON, &surface.zone);
+        let key = message::thread_key(
+            &rule,
+            &first.instance,
+            NOON,
+            NOON,
+            &surface.zone,
+            Reason::First,
+        );
         let worded = message::word(Some(&rule), &first.instance, &draft, key.as_deref(), NOON, &surface);
         let plain = message::word_plain(&first.instance, &draft, &surface);
         prop_assert!(key.is_none_or(|key| key.len() <= 200 && key.is_ascii()));

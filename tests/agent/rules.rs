@@ -30,6 +30,10 @@ impl Surroundings for Checkout {
     fn exists(&self, path: &Path) -> bool {
         path.exists()
     }
+
+    fn zone(&self, name: &str) -> Option<jiff::tz::TimeZone> {
+        jiff::tz::TimeZone::get(name).ok()
+    }
 }
 
 fn packs() -> Vec<PathBuf> {

@@ -91,6 +91,10 @@ impl Surroundings for Paper {
     fn exists(&self, _: &Path) -> bool {
         true
     }
+
+    fn zone(&self, _: &str) -> Option<jiff::tz::TimeZone> {
+        None
+    }
 }
 
 fn rules(how: &str) -> Arc<RuleSet> {
@@ -216,7 +220,11 @@ impl Storm {
                 self.posts.push((self.now.moment, post));
                 (ANSWER, input)
             }
-            Action::Ready | Action::Report(_) | Action::Stopped => return,
+            Action::Ready
+            | Action::Report(_)
+            | Action::Run(_)
+            | Action::StopRun(_)
+            | Action::Stopped => return,
         };
         self.n_coming += 1;
         let at = self.now.moment.after(delay);

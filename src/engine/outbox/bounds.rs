@@ -123,7 +123,7 @@ fn is_foldable(message: &MessageRecord) -> bool {
     match message.kind {
         Kind::Instance | Kind::Thread => true,
         Kind::CatchUp => message.parts.is_empty(),
-        Kind::Folded | Kind::Digest => false,
+        Kind::State | Kind::Folded | Kind::Digest => false,
     }
 }
 

@@ -78,7 +78,7 @@ impl Outbox {
             Kind::Thread | Kind::Folded if !is_one => {
                 carrier.instance = several(&carrier.instance);
             }
-            Kind::Instance | Kind::Thread | Kind::Folded => {}
+            Kind::Instance | Kind::State | Kind::Thread | Kind::Folded => {}
         }
         self.put(carrier);
         Some(*newest)

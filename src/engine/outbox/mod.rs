@@ -34,6 +34,7 @@ mod standing_in;
 use super::commit::{Kind, MessageRecord, MessageState, SpaceRecord};
 use super::events::{Event, Ids, InstanceId};
 use super::ids::MessageId;
+use super::message::{Reason, Tally};
 use super::time::{Moment, Now, Wall};
 use crate::rules::{PacerKey, RuleSet, Severity, SpaceName};
 use bounds::Load;
@@ -266,11 +267,47 @@ impl Outbox {
         true
     }
 
+    /// Whether an instance has a message that would absorb its next event.
+    pub fn absorbs(&self, space: &SpaceName, instance: &InstanceId) -> bool {
+        let key = (space.clone(), instance.clone(), Kind::Instance);
+        self.open.contains_key(&key)
+    }
+
+    /// Lets an unattempted message of the instance say as well that the incident is
+    /// over, and what happened until then. Returns whether there was one.
+    pub fn conclude(
+        &mut self,
+        space: &SpaceName,
+        instance: &InstanceId,
+        rest: &Tally,
+        total: u64,
+    ) -> bool {
+        let key = (space.clone(), instance.clone(), Kind::Instance);
+        let Some(id) = self.open.remove(&key) else {
+            return false;
+        };
+        let concluded = self.change(id, |message| {
+            let draft = &mut message.draft;
+            draft.reason = match draft.reason {
+                Reason::First => Reason::Brief,
+                _ => Reason::Resolved,
+            };
+            draft.tally.merge(rest);
+            draft.tally.latest = rest.latest.clone();
+            draft.total = draft.total.max(total);
+        });
+        concluded.is_some()
+    }
+
     /// Adds a message.
     pub fn push(&mut self, mut message: MessageRecord, now: Now) {
         let target = self.stand_in_for(&message, now.moment);
         if target != message.space {
             self.redirect(&mut message, &target, now);
+        }
+        if !message.draft.reason.absorbs() {
+            // What came before it speaks for nothing that comes after it.
+            self.open.remove(&absorbs_of(&message));
         }
         self.put(message);
         self.keep_bounds();
@@ -436,7 +473,8 @@ impl Outbox {
         self.load.add(&message);
         let absorbs = message.state == MessageState::Waiting
             && message.parts.is_empty()
-            && message.kind != Kind::Folded;
+            && message.kind != Kind::Folded
+            && message.draft.reason.absorbs();
         if absorbs {
             let newest = self.open.entry(absorbs_of(&message)).or_insert(id);
             *newest = id.max(*newest);
@@ -505,7 +543,7 @@ pub enum Freshness {
 fn absorbs_of(message: &MessageRecord) -> Absorbs {
     let kind = match message.kind {
         Kind::CatchUp => Kind::CatchUp,
-        Kind::Instance | Kind::Folded | Kind::Thread | Kind::Digest => Kind::Instance,
+        Kind::Instance | Kind::State | Kind::Folded | Kind::Thread | Kind::Digest => Kind::Instance,
     };
     (message.origin().clone(), message.instance.clone(), kind)
 }

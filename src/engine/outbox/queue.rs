@@ -116,9 +116,10 @@ impl<'a> Queue<'a> {
                 }
                 continue;
             }
-            crowd.n_waiting += 1;
             let worst = message.draft.tally.worst;
-            if worst < Severity::Critical && message.kind != Kind::CatchUp {
+            let is_state = message.kind == Kind::State;
+            crowd.n_waiting += usize::from(!is_state);
+            if worst < Severity::Critical && message.kind != Kind::CatchUp && !is_state {
                 threads.insert(thread_of(message));
                 crowd.waited = crowd.waited.max(now.wall.since(message.born));
             }
@@ -179,7 +180,7 @@ impl<'a> Queue<'a> {
                 {
                     pacer.digests.get(head.origin()).copied()
                 }
-                Kind::Instance | Kind::Folded | Kind::Thread | Kind::Digest => None,
+                Kind::Instance | Kind::State | Kind::Folded | Kind::Thread | Kind::Digest => None,
             };
             if let Some(held) = held.filter(|held| *held > now.moment) {
                 hold = hold.min(held);
@@ -198,10 +199,12 @@ impl<'a> Queue<'a> {
                 };
                 Choice::of(self.heads(|_| true, alike), Kind::CatchUp)
             }
+            (Some((_, head)), _) if head.kind == Kind::State => Choice::One(head.id),
             (Some((_, head)), _) if pacer.mode == Mode::Digest => {
                 let mild = |worst| worst < Severity::Critical;
                 let alike = |message: &MessageRecord| {
-                    message.kind != Kind::CatchUp && message.origin() == head.origin()
+                    !matches!(message.kind, Kind::CatchUp | Kind::State)
+                        && message.origin() == head.origin()
                 };
                 Choice::of(self.heads(mild, alike), Kind::Digest)
             }
@@ -223,6 +226,9 @@ impl<'a> Queue<'a> {
         let Some(message) = self.messages.get(&id).filter(|_| mode > Mode::Calm) else {
             return Choice::One(id);
         };
+        if message.kind == Kind::State {
+            return Choice::One(id);
+        }
         let thread = thread_of(message);
         let alike =
             |other: &MessageRecord| thread_of(other) == thread && other.kind == message.kind;

@@ -39,6 +39,10 @@ impl Surroundings for Paper {
     fn exists(&self, path: &Path) -> bool {
         self.read(path).is_ok()
     }
+
+    fn zone(&self, name: &str) -> Option<jiff::tz::TimeZone> {
+        jiff::tz::TimeZone::get(name).ok()
+    }
 }
 
 fn request() -> Request {

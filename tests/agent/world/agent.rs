@@ -86,6 +86,7 @@ pub(crate) struct Pledge {
     pub(crate) read: Vec<NodeId>,
     pub(crate) answers: Vec<String>,
     pub(crate) lists_well: bool,
+    pub(crate) checks: super::commands::Model,
 }
 
 /// How agents are started in a world.

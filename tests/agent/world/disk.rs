@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use logcrier::engine::checks::CheckRecord;
 use logcrier::engine::commit::{Commit, Image, InstanceRecord, MessageRecord, StreamRecord};
 
 use super::clock::Instant;
@@ -105,6 +106,12 @@ impl Disk {
         }
         for record in self.image.instances.values() {
             let read: InstanceRecord = same(record)?;
+            (read == *record)
+                .then_some(())
+                .ok_or(format!("{record:?}"))?;
+        }
+        for record in self.image.checks.values() {
+            let read: CheckRecord = same(record)?;
             (read == *record)
                 .then_some(())
                 .ok_or(format!("{record:?}"))?;

@@ -11,6 +11,7 @@ use logcrier::rules::{PacerKey, Severity};
 use super::World;
 use super::chat::{BITTER, POISON, Weather};
 use super::clock::Instant;
+use super::commands::{self, ToldCheck, Truth};
 use super::disk::Mood;
 use super::entropy::Entropy;
 use super::files::Trouble;
@@ -61,9 +62,10 @@ enum Step {
     Reload,
     Jump,
     Suspend,
+    Truth,
 }
 
-const STEPS: [(Step, u64); 25] = [
+const STEPS: [(Step, u64); 26] = [
     (Step::Wait, 20),
     (Step::WaitLong, 4),
     (Step::Write, 40),
@@ -89,6 +91,7 @@ const STEPS: [(Step, u64); 25] = [
     (Step::Reload, 3),
     (Step::Jump, 1),
     (Step::Suspend, 2),
+    (Step::Truth, 12),
 ];
 
 /// A life of the world.
@@ -100,6 +103,7 @@ struct History {
     longest_window: Duration,
     /// All rules there are in this life; some are not told at times.
     all: Vec<Told>,
+    all_checks: Vec<ToldCheck>,
     /// Steps until the agent is started again, and how long that takes.
     down: Option<(u64, Duration)>,
     spice: [u64; 2],
@@ -174,8 +178,17 @@ impl History {
         world.habits.loads_every_commit = chance.percent(8);
         world.chat.tells_wait = chance.percent(50);
         world.chat.n_strangers = chance.one_of(&[0, 0, 5, 30]);
+        // Drawn apart, so that worlds without commands stay as they were.
+        let mut all_checks = commands::draw(&mut Entropy::endless(seed ^ 0xC4EC));
+        if world.habits.stands_in {
+            // There the same may be read in two spaces, and what people believe of a
+            // check could not be told.
+            all_checks.clear();
+        }
+        world.commands.told = all_checks.clone();
         let weights = (STEPS.iter())
             .map(|(step, weight)| match step {
+                Step::Truth if all_checks.is_empty() => 0,
                 Step::Wait | Step::Write => *weight,
                 _ => weight * chance.one_of(&[0, 1, 1, 3]),
             })
@@ -187,6 +200,7 @@ impl History {
             weights,
             longest_window,
             all,
+            all_checks,
             down: None,
             spice,
         };
@@ -411,6 +425,23 @@ impl History {
                 self.world.clock.jump(by);
                 self.world.oracle.forget_windows(now);
             }
+            Step::Truth => {
+                let told = self.choices.index(self.all_checks.len());
+                let key = self.all_checks[told].key;
+                let truth = self.choices.one_of(&[
+                    Truth::Fine,
+                    Truth::Critical,
+                    Truth::Fine,
+                    Truth::Warning,
+                    Truth::Critical,
+                    Truth::Unknown,
+                    Truth::Hangs,
+                    Truth::Stuck,
+                    Truth::Missing,
+                ]);
+                self.world.note(format_args!("{key} is {truth:?}"));
+                self.world.commands.truth.insert(key, truth);
+            }
             Step::Suspend => {
                 let length = self
                     .choices
@@ -508,6 +539,9 @@ impl History {
         }
         let keys: Vec<&str> = told.iter().map(|told| told.key).collect();
         self.world.note(format_args!("the rules are now {keys:?}"));
+        let mut checks = self.all_checks.clone();
+        checks.retain(|_| !self.choices.percent(15));
+        self.world.tell_checks(checks);
         self.world.reload(told);
     }
 
@@ -517,6 +551,7 @@ impl History {
         let world = &mut self.world;
         world.note(format_args!("peace"));
         world.chat.heal();
+        world.commands.truth.clear();
         world.disk.set(Mood::Fine, Instant::default());
         world.habits.lateness = Duration::ZERO;
         world.habits.slowness = Duration::from_millis(3);
@@ -595,6 +630,7 @@ impl History {
         let parked = self.world.parked();
         let names = self.world.names(&self.all);
         self.world.oracle.weigh(&names, &parked);
+        self.world.weigh_checks(&self.all_checks);
     }
 }
 
@@ -602,7 +638,9 @@ impl World {
     /// Whether all is read and said, and no window is open.
     pub(crate) fn is_at_rest(&self) -> bool {
         let agent = self.agent.as_ref();
-        agent.is_some_and(|agent| agent.engine.instances().n_open() == 0) && self.is_all_said()
+        agent.is_some_and(|agent| agent.engine.instances().n_open() == 0)
+            && self.are_checks_at_rest()
+            && self.is_all_said()
     }
 
     /// Whether no message waits.

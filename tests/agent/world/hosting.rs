@@ -8,7 +8,7 @@ use logcrier::rules::{PacerKey, SpaceName};
 
 use super::agent::{self, Job, Pledge};
 use super::files::LineId;
-use super::{World, story, told};
+use super::{World, commands, story, told};
 
 impl World {
     /// Something that was under way happens.
@@ -32,7 +32,19 @@ impl World {
                 }
             }
             Job::Commit(commit, pledge) => self.commit(life, &commit, &pledge),
-            Job::Tell(input) => self.tell(input),
+            Job::Tell(input) => {
+                let is_wanted = match &input {
+                    Input::Ran(run, ran) => self.ends_command(life, *run, ran),
+                    Input::Gone(run) => {
+                        self.commands.gone(*run);
+                        true
+                    }
+                    _ => true,
+                };
+                if is_wanted {
+                    self.tell(input);
+                }
+            }
             Job::TellListing(scope, listing, nodes) => {
                 agent.lists_well |= scope == Scope::All && listing.faults.is_empty();
                 self.known.extend(nodes);
@@ -74,6 +86,7 @@ impl World {
         let is_told = self.disk.commit(now, commit, &mut self.chance);
         if self.disk.n_commits > n_before {
             self.oracle.saved(&pledge.lines);
+            self.commands.saved(&pledge.checks);
             self.known_safe.extend(&pledge.nodes);
             self.proven.extend(&pledge.read);
             if let Some(agent) = &mut self.agent {
@@ -117,7 +130,14 @@ impl World {
         let real_space = self.real_space(&post.space);
         let served = self.chat.serve(now, &real_space, &post, &mut self.chance);
         if served.is_new {
+            let of_check = commands::read_back(&post.body);
+            if let Some(said) = &of_check {
+                self.note(format_args!("{} reads {said:?}", post.space));
+                self.hears_of_check(post.space.as_str(), said);
+                self.heard.push((now, said.clone()));
+            }
             match told::read_back(&post.body) {
+                _ if of_check.is_some() => {}
                 Some(heard) => {
                     let space = post.space.as_str().to_owned();
                     self.note(format_args!("{space} reads {heard:?}"));
@@ -194,6 +214,8 @@ impl World {
                     let delay = self.a_while();
                     self.enqueue(delay, life, Job::Turn(turn));
                 }
+                Action::Run(start) => self.run_command(life, start),
+                Action::StopRun(run) => self.stop_command(run),
                 Action::Commit(commit) => {
                     let pledge = Pledge {
                         lines: self.oracle.take_handed(),
@@ -201,6 +223,7 @@ impl World {
                         read: self.read.iter().copied().collect(),
                         answers: agent.unsaved_answers.clone(),
                         lists_well: agent.lists_well,
+                        checks: self.commands.pledge(),
                     };
                     let [delay, _] = self.disk.delays(self.clock.now(), &mut self.chance);
                     self.enqueue(delay, life, Job::Commit(Box::new(commit), pledge));

@@ -5,6 +5,7 @@
 //!         │
 //!       World ── clock         carries it out, and lets the agent live in it
 //!         ├── files, writers   inodes and names, and who writes to them
+//!         ├── commands       what they find, how they die
 //!         ├── chat             the space, its quota, its bad days
 //!         ├── disk             what survives a crash
 //!         ├── agent            the engine, and what the host has under way
@@ -32,6 +33,8 @@ pub(crate) mod told;
 
 pub(crate) mod writers;
 
+pub(crate) mod commands;
+
 pub(crate) mod chat;
 
 pub(crate) mod disk;
@@ -57,6 +60,7 @@ pub(crate) mod shrink;
 use agent::{Agent, Job, Makings};
 use chat::Chat;
 use clock::{Clock, Instant};
+use commands::Commands;
 use disk::Disk;
 use entropy::Entropy;
 use files::{Files, NodeId};
@@ -82,6 +86,7 @@ pub(crate) struct World {
     pub(crate) clock: Clock,
     pub(crate) files: Files,
     pub(crate) logs: Vec<Log>,
+    pub(crate) commands: Commands,
     pub(crate) chat: Chat,
     pub(crate) disk: Disk,
     pub(crate) agent: Option<Agent>,
@@ -94,6 +99,8 @@ pub(crate) struct World {
     pub(crate) story: Option<Vec<String>>,
     /// The messages that were made, for scenarios.
     pub(crate) messages: Vec<(Instant, told::Said, String)>,
+    /// Those about checks.
+    pub(crate) heard: Vec<(Instant, commands::SaidOfCheck)>,
     queue: BTreeMap<(Instant, u64), (u64, Job)>,
     n_queued: u64,
     n_lives: u64,
@@ -146,6 +153,7 @@ impl World {
             clock: Clock::default(),
             files: Files::default(),
             logs: Vec::new(),
+            commands: Commands::default(),
             chat: Chat::default(),
             disk: Disk::new(u128::from(seed) << 64 | 7),
             agent: None,
@@ -167,6 +175,7 @@ impl World {
             chance: Entropy::endless(seed ^ 0x5EED),
             story: None,
             messages: Vec::new(),
+            heard: Vec::new(),
             queue: BTreeMap::new(),
             n_queued: 0,
             n_lives: 0,
@@ -202,6 +211,7 @@ impl World {
         // Nothing stays stale for as long as a process takes to start.
         self.files.settle();
         self.note(format_args!("the agent starts"));
+        self.commands.starts();
         let rules = self.rules();
         let image = self.disk.image.clone();
         let agent = Agent::start(self.n_lives, &self.makings, rules, image, &self.clock);
@@ -225,6 +235,7 @@ impl World {
             }
         }
         self.oracle.died();
+        self.commands.died();
         // What is to be read once more is read without the rules taken away meanwhile.
         for (idx, key) in told::RULES.iter().enumerate() {
             if !self.told.iter().any(|told| told.key == *key) {
@@ -380,6 +391,7 @@ impl World {
         let habits = &self.habits;
         told::rule_set(
             &self.told,
+            &self.commands.told,
             habits.pace,
             habits.shared_space,
             habits.stands_in,

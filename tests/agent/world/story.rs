@@ -31,6 +31,8 @@ pub(crate) fn input(input: &Input) -> String {
             Err(fault) => format!("read #{}: {}", stream.0, fault.why),
         },
         Input::Found(stream, found) => format!("found #{}: {found:?}", stream.0),
+        Input::Ran(run, ran) => format!("run {} ended: {:?}", run.0, ran.ending),
+        Input::Gone(run) => format!("run {} is gone", run.0),
         Input::Committed(id, Ok(())) => format!("committed {}", id.0),
         Input::Committed(id, Err(fault)) => format!("not committed {}: {}", id.0, fault.why),
         Input::Answered(message, reply) => match reply {
@@ -67,6 +69,8 @@ pub(crate) fn action(action: &Action) -> String {
         ),
         Action::Files(Turn::Seek { stream, path, .. }) => format!("seek #{} {path:?}", stream.0),
         Action::Files(Turn::Close(stream)) => format!("close #{}", stream.0),
+        Action::Run(start) => format!("run {}: {}", start.run.0, start.key),
+        Action::StopRun(run) => format!("stop run {}", run.0),
         Action::Commit(commit) => committing(commit),
         Action::Post(post) => format!(
             "post {} to {:?}: {}",
@@ -127,6 +131,9 @@ fn committing(commit: &Commit) -> String {
     }
     for id in &commit.instances_gone {
         text += &format!(" {} {:?} idle;", id.rule, id.by);
+    }
+    for record in &commit.checks {
+        text += &format!(" check {};", record.key);
     }
     for message in &commit.messages {
         let state = match message.state {

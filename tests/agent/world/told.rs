@@ -19,6 +19,7 @@ use logcrier::rules::{
 };
 use regex::Regex;
 
+use super::commands::ToldCheck;
 use super::entropy::Entropy;
 
 /// The rules that there can be. The first one is always there.
@@ -79,6 +80,8 @@ impl Told {
                 include: vec![Glob::parse(&self.glob, Path::new("/")).expect("a glob")],
                 exclude: Vec::new(),
             },
+            check: None,
+            repeat: Vec::new(),
             from: self.from,
             patterns: Patterns {
                 matches: vec![Arc::new(Pattern::of(
@@ -162,6 +165,7 @@ pub(crate) fn draw_debounce(chance: &mut Entropy, longest: Duration) -> Debounce
 /// With `stands_in`, `dev` stands in for `ops`.
 pub(crate) fn rule_set(
     told: &[Told],
+    checks: &[ToldCheck],
     pace: Duration,
     shared: bool,
     stands_in: bool,
@@ -182,6 +186,7 @@ pub(crate) fn rule_set(
         (SpaceName::new(name), space)
     };
     let mut rules: Vec<Arc<Rule>> = told.iter().map(|told| Arc::new(told.rule())).collect();
+    rules.extend(checks.iter().map(ToldCheck::rule));
     rules.sort_by(|a, b| a.key.cmp(&b.key));
     Arc::new(RuleSet {
         host: "web-1".into(),

@@ -1,0 +1,1124 @@
+//! Commands and their results: what runs when, what it means, what is said of it.
+//!
+//! A check is a rule of a command. Its results are judged one by one
+//! ([`finding`]), a run of bad ones becomes a problem ([`state`]), and the problem
+//! is an incident: it is said once, gets worse, is reminded of, and is over once.
+//! Between those messages results only count.
+//!
+//! At most [`RUNNING_MAX`] commands run at once, none of them twice; what is due
+//! and finds no room waits its turn.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+
+pub mod plan;
+
+pub mod finding;
+
+pub mod state;
+
+use super::debounce::{self, Close, Window};
+use super::events::{Event, Ids, InstanceId};
+use super::incident::{Change, Flapping, FlappingRecord, Reminder, ReminderRecord};
+use super::instances::Birth;
+use super::message::{Draft, Reason, Shown, Tally};
+use super::outbox::Outbox;
+use super::time::{Moment, Now, Wall};
+use crate::rules::checks::{Check, Command, Meaning, Program, Run, StatusMap, When};
+use crate::rules::{Debounce, Rule, RuleKey, RuleSet, Severity, SpaceName};
+use crate::secrets::Redactor;
+use finding::{Ended, Perf, Ran};
+use plan::{Due, Plan};
+use state::{State, Turn};
+
+/// Commands that run at once.
+pub const RUNNING_MAX: usize = 4;
+
+/// Runs that are closer than this are planned anew after a restart: their times
+/// need no disk.
+const PLANS_KEPT_FROM: Duration = Duration::from_secs(60);
+
+/// Characters of a command that messages show as the source.
+const SOURCE_CHARS_MAX: usize = 100;
+
+/// Names a run; never used twice in one life of the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RunId(pub u64);
+
+/// A command to start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// For the answer.
+    pub run: RunId,
+    /// The rule, for the log.
+    pub key: RuleKey,
+    /// What to start.
+    pub command: Command,
+}
+
+/// All checks.
+#[derive(Debug, Default)]
+pub struct Checks {
+    all: BTreeMap<RuleKey, Standing>,
+    running: BTreeMap<RunId, RuleKey>,
+    /// Due, and waiting for room.
+    queue: VecDeque<RuleKey>,
+    /// What does not die: its check must not be started again.
+    stuck: BTreeMap<RunId, RuleKey>,
+    n_runs: u64,
+    n_results: u64,
+    orders: Vec<Order>,
+    deadlines: BTreeSet<(Moment, RuleKey)>,
+    is_stopped: bool,
+    dirty: BTreeSet<RuleKey>,
+    /// Whether one of them is more than a plan.
+    has_consequences: bool,
+}
+
+/// What the host shall do about commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Order {
+    /// Start one.
+    Start(Start),
+    /// End one, and all that it started.
+    Stop(RunId),
+}
+
+/// How things stand with one check.
+#[derive(Debug, Clone, Default)]
+struct Standing {
+    plan: Option<(When, Plan)>,
+    state: State,
+    /// Bad results that are not yet a problem.
+    soft: Option<Tally>,
+    /// Unknown results that are not yet worth saying.
+    doubt: Option<Tally>,
+    problem: Option<Problem>,
+    broken: Option<Broken>,
+    /// Within it a check that is broken once more is not said.
+    window: Option<Window>,
+    flapping: Flapping,
+    /// The worst that was said of a problem since it was last said to be over.
+    quiet_worst: Option<Severity>,
+    reminder: Option<Reminder>,
+    /// Bad results that are counted and not said.
+    held: Held,
+    /// Unknown results that are counted and not said.
+    held_unknown: Held,
+    /// The last result that was bad or changed the state.
+    latest: Option<Shown>,
+    perf: Vec<Perf>,
+    /// When something is to be done, as it stands in the list of all.
+    deadline: Option<Moment>,
+}
+
+/// What is counted and not said, per space.
+type Held = BTreeMap<SpaceName, Tally>;
+
+/// An open problem.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Problem {
+    opened: Wall,
+    total: u64,
+    /// The worst severity that was said; nothing if all is kept quiet.
+    said: Option<Severity>,
+    /// Where it was said, and where its end is said.
+    spaces: Vec<SpaceName>,
+}
+
+/// A check that tells nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Broken {
+    since: Wall,
+    is_said: bool,
+    total: u64,
+    spaces: Vec<SpaceName>,
+    /// What broke it.
+    latest: Shown,
+}
+
+/// A check on disk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckRecord {
+    /// Whose.
+    pub key: RuleKey,
+    /// When it runs next, if that must outlive the agent.
+    due: Option<Wall>,
+    state: State,
+    soft: Option<Tally>,
+    doubt: Option<Tally>,
+    problem: Option<Problem>,
+    broken: Option<Broken>,
+    /// The end of the window of unknown results and its length in milliseconds.
+    window: Option<(Wall, u64)>,
+    flapping: FlappingRecord,
+    quiet_worst: Option<Severity>,
+    reminder: Option<ReminderRecord>,
+    held: Vec<(SpaceName, Tally)>,
+    held_unknown: Vec<(SpaceName, Tally)>,
+    latest: Option<Shown>,
+}
+
+/// What a change is said with.
+struct Speech<'a> {
+    spaces: &'a [SpaceName],
+    reason: Reason,
+    total: u64,
+    since: Wall,
+    /// The result that it is about.
+    event: &'a Event,
+}
+
+impl Checks {
+    /// Takes up what is on disk.
+    pub fn new(records: impl IntoIterator<Item = CheckRecord>, rules: &RuleSet, now: Now) -> Self {
+        let mut checks = Self::default();
+        for record in records {
+            let rule = rules.rule(&record.key);
+            let gaps = rule.map_or(&[][..], |rule| &rule.repeat);
+            let when = rule.and_then(|rule| run_of(rule)).map(|run| &run.when);
+            let standing = Standing {
+                plan: match (when, record.due) {
+                    (Some(when @ When::Every(_)), Some(due)) => {
+                        let plan = Plan::planned(when, due, now, &TimeZone::UTC);
+                        Some((when.clone(), plan))
+                    }
+                    _ => None,
+                },
+                window: record.window.map(|(closes, length_ms)| {
+                    let length = Duration::from_millis(length_ms);
+                    Window {
+                        closes: now.moment_of(closes, length),
+                        length,
+                        worst: finding::BROKEN,
+                    }
+                }),
+                flapping: Flapping::new(&record.flapping, now),
+                quiet_worst: record.quiet_worst,
+                reminder: (record.reminder).and_then(|reminder| Reminder::new(reminder, now, gaps)),
+                state: record.state,
+                soft: record.soft,
+                doubt: record.doubt,
+                problem: record.problem,
+                broken: record.broken,
+                held: record.held.into_iter().collect(),
+                held_unknown: record.held_unknown.into_iter().collect(),
+                latest: record.latest,
+                perf: Vec::new(),
+                deadline: None,
+            };
+            checks.all.insert(record.key.clone(), standing);
+            checks.index(&record.key);
+        }
+        checks
+    }
+
+    /// Takes over changed rules: plans what is new, and ends what is no more.
+    pub fn meet(&mut self, now: Now, rules: &RuleSet, zone: &TimeZone, ids: &Ids) -> Vec<Birth> {
+        let mut births = Vec::new();
+        let is_check = |key: &RuleKey| rules.rule(key).is_some_and(|rule| rule.check.is_some());
+        let gone: Vec<RuleKey> = (self.all.keys().filter(|key| !is_check(key)))
+            .cloned()
+            .collect();
+        for key in gone {
+            births.extend(self.drop_check(now, &key, ids));
+        }
+        for rule in &rules.rules {
+            let Some(run) = run_of(rule) else {
+                continue;
+            };
+            let standing = self.all.entry(rule.key.clone()).or_default();
+            let is_planned = (standing.plan.as_ref()).is_some_and(|(when, _)| *when == run.when);
+            if !is_planned {
+                let plan = Plan::new(&run.when, &rules.host, &rule.key, now, zone);
+                standing.plan = Some((run.when.clone(), plan));
+                if keeps_plan(&run.when) {
+                    self.dirty.insert(rule.key.clone());
+                }
+            }
+            self.index(&rule.key);
+        }
+        births
+    }
+
+    /// Does what is due: starts commands, reminds, sums up.
+    pub fn tick(
+        &mut self,
+        now: Now,
+        rules: &RuleSet,
+        zone: &TimeZone,
+        ids: &Ids,
+        outbox: &Outbox,
+    ) -> Vec<Birth> {
+        let mut births = Vec::new();
+        while let Some((_, key)) = (self.deadlines.first())
+            .filter(|(at, _)| *at <= now.moment)
+            .cloned()
+        {
+            births.extend(self.look(now, &key, rules, zone, ids, outbox));
+            self.index(&key);
+        }
+        self.fill(rules);
+        births
+    }
+
+    /// Takes what came of a run.
+    pub fn ran(
+        &mut self,
+        now: Now,
+        run: RunId,
+        ran: &Ran,
+        rules: &RuleSet,
+        ids: &Ids,
+        outbox: &mut Outbox,
+    ) -> Vec<Birth> {
+        let Some(key) = self.running.remove(&run) else {
+            return Vec::new();
+        };
+        if let Ended::Stuck { .. } = ran.ending {
+            self.stuck.insert(run, key.clone());
+        }
+        let Some((rule, check)) = check_of(rules, &key) else {
+            return Vec::new();
+        };
+        let births = self.result(
+            now,
+            rule,
+            check,
+            &check.status,
+            ran,
+            &rules.redactor,
+            ids,
+            outbox,
+        );
+        if let (Some(run), Some(standing)) = (&check.run, self.all.get_mut(&key)) {
+            let retry = run.retry_every.filter(|_| standing.state.is_soft());
+            if let (Some(retry), Some((_, plan))) = (retry, &mut standing.plan) {
+                plan.retry = Some(now.moment.after(retry));
+            }
+            if keeps_plan(&run.when) {
+                self.dirty.insert(key.clone());
+            }
+        }
+        self.index(&key);
+        births
+    }
+
+    /// A process that did not die is gone: its check may run again.
+    pub fn gone(&mut self, run: RunId) {
+        self.stuck.remove(&run);
+    }
+
+    /// Nothing is started any more, and what runs is ended.
+    pub fn stop(&mut self) {
+        self.is_stopped = true;
+        self.queue.clear();
+        let running = std::mem::take(&mut self.running);
+        self.orders.extend(running.into_keys().map(Order::Stop));
+    }
+
+    /// What the host shall do now.
+    pub fn take_orders(&mut self) -> Vec<Order> {
+        std::mem::take(&mut self.orders)
+    }
+
+    /// When something is to be done.
+    pub fn wakeup(&self) -> Option<Moment> {
+        self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// Commands that run now.
+    pub fn n_running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Problems that are open, and checks that tell nothing.
+    pub fn n_open(&self) -> usize {
+        self.all
+            .values()
+            .filter(|standing| standing.problem.is_some() || standing.broken.is_some())
+            .count()
+    }
+
+    /// Whether some check keeps quiet for a while, and has something to say then.
+    pub fn is_holding(&self) -> bool {
+        self.all
+            .values()
+            .any(|standing| standing.flapping.is_on() || standing.window.is_some())
+    }
+
+    /// The measurements of a check's last result.
+    pub fn perf(&self, key: &RuleKey) -> &[Perf] {
+        self.all.get(key).map_or(&[], |standing| &standing.perf)
+    }
+
+    /// Whether something must be committed.
+    pub fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// Whether what must be committed is more than plans.
+    pub fn has_consequences(&self) -> bool {
+        self.has_consequences
+    }
+
+    /// The checks that changed since the last call, and those of which nothing needs
+    /// to be kept.
+    pub fn take_dirty(&mut self, now: Now) -> (Vec<CheckRecord>, Vec<RuleKey>) {
+        let mut changed = Vec::new();
+        let mut plain = Vec::new();
+        self.has_consequences = false;
+        for key in std::mem::take(&mut self.dirty) {
+            match self
+                .all
+                .get(&key)
+                .and_then(|standing| standing.record(&key, now))
+            {
+                Some(record) => changed.push(record),
+                None => plain.push(key),
+            }
+        }
+        (changed, plain)
+    }
+
+    /// Takes back what [`take_dirty`](Self::take_dirty) gave: it was not committed.
+    pub fn mark_dirty(&mut self, keys: impl IntoIterator<Item = RuleKey>) {
+        self.dirty.extend(keys);
+        self.has_consequences |= !self.dirty.is_empty();
+    }
+
+    /// Looks at one check whose time has come.
+    fn look(
+        &mut self,
+        now: Now,
+        key: &RuleKey,
+        rules: &RuleSet,
+        zone: &TimeZone,
+        ids: &Ids,
+        outbox: &Outbox,
+    ) -> Vec<Birth> {
+        let is_busy = self.is_busy(key);
+        let Some(standing) = self.all.get_mut(key) else {
+            return Vec::new();
+        };
+        if let Some((when, plan)) = &mut standing.plan {
+            let due = plan.look(when, is_busy, now, zone);
+            if due == Due::Now && !self.is_stopped {
+                self.queue.push_back(key.clone());
+            }
+        }
+        let Some(rule) = rules.rule(key) else {
+            return Vec::new();
+        };
+        let mut births = Vec::new();
+        let n_before = standing.n_pending();
+        if standing.flapping.end(now.moment) {
+            births.extend(standing.be_steady(now, rule, ids));
+        }
+        if standing.reminder.is_some_and(|next| next.due <= now.moment) {
+            births.extend(standing.remind(now, rule, ids, outbox));
+        }
+        if standing
+            .window
+            .is_some_and(|window| window.closes <= now.moment)
+        {
+            births.extend(standing.close_window(now, rule, ids));
+        }
+        if !births.is_empty() || standing.n_pending() != n_before {
+            self.dirty.insert(key.clone());
+            self.has_consequences = true;
+        }
+        births
+    }
+
+    /// Starts what is due, as far as there is room.
+    fn fill(&mut self, rules: &RuleSet) {
+        while self.running.len() < RUNNING_MAX && !self.is_stopped {
+            let Some(key) = self.queue.pop_front() else {
+                return;
+            };
+            let Some(run) = rules.rule(&key).and_then(|rule| run_of(rule)) else {
+                continue;
+            };
+            let id = RunId(self.n_runs);
+            self.n_runs += 1;
+            self.running.insert(id, key.clone());
+            self.orders.push(Order::Start(Start {
+                run: id,
+                key,
+                command: run.command.clone(),
+            }));
+        }
+    }
+
+    fn is_busy(&self, key: &RuleKey) -> bool {
+        self.queue.contains(key)
+            || self.running.values().any(|busy| busy == key)
+            || self.stuck.values().any(|busy| busy == key)
+    }
+
+    /// Takes a result: what of it is said at once is returned.
+    #[expect(clippy::too_many_arguments, reason = "each is another thing")]
+    fn result(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        check: &Check,
+        status: &StatusMap,
+        ran: &Ran,
+        redactor: &Arc<Redactor>,
+        ids: &Ids,
+        outbox: &mut Outbox,
+    ) -> Vec<Birth> {
+        let judged = finding::judge(rule, status, ran, redactor);
+        let standing = self.all.entry(rule.key.clone()).or_default();
+        if let Some(finding) = &judged.sample.finding {
+            standing.perf.clone_from(&finding.perf);
+        }
+        self.n_results += 1;
+        let event = Event {
+            id: ids.result(&rule.key, now.wall, self.n_results),
+            instance: instance_of(&rule.key),
+            severity: match judged.meaning {
+                Meaning::Bad(severity) => severity,
+                Meaning::Fine => Severity::Info,
+                Meaning::Unknown => finding::BROKEN,
+            },
+            at: now.wall,
+            sample: judged.sample,
+            source: source_of(check, redactor),
+        };
+        let was_plain = standing.is_plain();
+        let taken = standing
+            .state
+            .take(judged.meaning, check.fail_after, check.recover_after);
+        let mut births = Vec::new();
+        if taken.works_again {
+            births.extend(standing.work_again(&event));
+        }
+        births.extend(standing.turn(now, rule, taken.turn, event, outbox));
+        // What came to nothing is no event.
+        standing.soft.take_if(|_| !standing.state.has_soft());
+        standing.doubt.take_if(|_| !standing.state.has_doubts());
+        if !was_plain || !standing.is_plain() {
+            self.dirty.insert(rule.key.clone());
+            self.has_consequences = true;
+        }
+        births
+    }
+
+    /// Ends a check whose rule is no more.
+    fn drop_check(&mut self, now: Now, key: &RuleKey, ids: &Ids) -> Vec<Birth> {
+        let Some(standing) = self.all.remove(key) else {
+            return Vec::new();
+        };
+        if let Some(at) = standing.deadline {
+            self.deadlines.remove(&(at, key.clone()));
+        }
+        self.queue.retain(|queued| queued != key);
+        let runs = self.running.iter().filter(|(_, running)| *running == key);
+        let runs: Vec<RunId> = runs.map(|(run, _)| *run).collect();
+        for run in runs {
+            self.running.remove(&run);
+            self.orders.push(Order::Stop(run));
+        }
+        self.dirty.insert(key.clone());
+        self.has_consequences = true;
+        standing.be_dropped(now, key, ids)
+    }
+
+    /// Puts a check where its deadline is.
+    fn index(&mut self, key: &RuleKey) {
+        let Some(standing) = self.all.get_mut(key) else {
+            return;
+        };
+        let deadline = standing.wakeup();
+        if standing.deadline == deadline {
+            return;
+        }
+        if let Some(at) = std::mem::replace(&mut standing.deadline, deadline) {
+            self.deadlines.remove(&(at, key.clone()));
+        }
+        if let Some(at) = deadline {
+            self.deadlines.insert((at, key.clone()));
+        }
+    }
+}
+
+impl Standing {
+    fn wakeup(&self) -> Option<Moment> {
+        let plan = self.plan.as_ref().and_then(|(_, plan)| plan.wakeup());
+        let window = self.window.map(|window| window.closes);
+        let reminder = self.reminder.map(|next| next.due);
+        [plan, window, reminder, self.flapping.ends()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What a result changes, said or counted.
+    fn turn(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        turn: Turn,
+        event: Event,
+        outbox: &mut Outbox,
+    ) -> Vec<Birth> {
+        match turn {
+            Turn::Fine => Vec::new(),
+            Turn::Soft => {
+                add(&mut self.soft, &event);
+                Vec::new()
+            }
+            Turn::Opens => self.open(now, rule, event),
+            Turn::Lasts => {
+                self.last(rule, &event, outbox);
+                Vec::new()
+            }
+            Turn::Worsens => self.worsen(now, rule, &event, outbox),
+            Turn::Mends => Vec::new(),
+            Turn::Closes => self.close(now, &event, outbox),
+            Turn::Doubtful => {
+                add(&mut self.doubt, &event);
+                Vec::new()
+            }
+            Turn::Breaks => self.break_down(now, rule, event),
+            Turn::Broken => {
+                if let Some(broken) = &mut self.broken {
+                    broken.total += 1;
+                }
+                for space in &rule.spaces {
+                    hold(&mut self.held_unknown, space, &event);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// A problem opens.
+    fn open(&mut self, now: Now, rule: &Rule, event: Event) -> Vec<Birth> {
+        self.latest = Some(shown(&event));
+        add(&mut self.soft, &event);
+        let counted = self.soft.take();
+        let total = counted.as_ref().map_or(1, |tally| tally.count);
+        for space in &rule.spaces {
+            if let Some(counted) = &counted {
+                hold_all(&mut self.held, space, counted);
+            }
+        }
+        let change = self.flapping.change(now.moment);
+        let quiet = change == Change::Hold && self.quiet_worst >= Some(event.severity);
+        self.problem = Some(Problem {
+            opened: now.wall,
+            total,
+            said: (!quiet).then_some(event.severity),
+            spaces: rule.spaces.clone(),
+        });
+        if quiet {
+            return Vec::new();
+        }
+        let reason = match change {
+            Change::Say => Reason::First,
+            Change::Flaps => Reason::Flapping,
+            Change::Hold => Reason::Severity,
+        };
+        self.quiet_worst = self.quiet_worst.max(Some(event.severity));
+        self.reminder = match change {
+            Change::Say => Reminder::after(now.moment, 0, &rule.repeat),
+            Change::Flaps | Change::Hold => None,
+        };
+        self.say(&Speech {
+            spaces: &rule.spaces,
+            reason,
+            total,
+            since: now.wall,
+            event: &event,
+        })
+    }
+
+    /// A problem goes on.
+    fn last(&mut self, rule: &Rule, event: &Event, outbox: &mut Outbox) {
+        self.latest = Some(shown(event));
+        let total = self.count_problem();
+        for space in self.problem_spaces(rule) {
+            if !outbox.absorb(&space, event, total) {
+                hold(&mut self.held, &space, event);
+            }
+        }
+    }
+
+    /// A problem gets worse.
+    fn worsen(&mut self, now: Now, rule: &Rule, event: &Event, outbox: &mut Outbox) -> Vec<Birth> {
+        if self.flapping.is_on() && self.quiet_worst >= Some(event.severity) {
+            self.last(rule, event, outbox);
+            return Vec::new();
+        }
+        self.latest = Some(shown(event));
+        self.quiet_worst = self.quiet_worst.max(Some(event.severity));
+        let total = self.count_problem();
+        let since = self
+            .problem
+            .as_ref()
+            .map_or(now.wall, |problem| problem.opened);
+        if let Some(problem) = &mut self.problem {
+            problem.said = problem.said.max(Some(event.severity));
+        }
+        let mut unsaid = Vec::new();
+        for space in self.problem_spaces(rule) {
+            if !outbox.absorb(&space, event, total) {
+                hold(&mut self.held, &space, event);
+                unsaid.push(space);
+            }
+        }
+        self.say(&Speech {
+            spaces: &unsaid,
+            reason: Reason::Severity,
+            total,
+            since,
+            event,
+        })
+    }
+
+    /// A problem is over.
+    fn close(&mut self, now: Now, event: &Event, outbox: &mut Outbox) -> Vec<Birth> {
+        self.latest = Some(shown(event));
+        self.reminder = None;
+        let Some(problem) = self.problem.take() else {
+            return Vec::new();
+        };
+        let change = self.flapping.change(now.moment);
+        let reason = match change {
+            Change::Say => Reason::Resolved,
+            Change::Flaps => Reason::Flapping,
+            Change::Hold => return Vec::new(),
+        };
+        self.quiet_worst = match change {
+            Change::Flaps => problem.said,
+            Change::Say | Change::Hold => None,
+        };
+        let worst = problem.said.unwrap_or(Severity::Info);
+        let mut unsaid = Vec::new();
+        for space in &problem.spaces {
+            let mut tally = tally_about(self.held.get(space), event, worst);
+            tally.latest = shown(event);
+            let is_unseen = reason == Reason::Resolved
+                && outbox.conclude(space, &event.instance, &tally, problem.total);
+            match is_unseen {
+                true => drop(self.held.remove(space)),
+                false => unsaid.push(space.clone()),
+            }
+        }
+        let event = Event {
+            severity: worst,
+            ..event.clone()
+        };
+        self.say(&Speech {
+            spaces: &unsaid,
+            reason,
+            total: problem.total,
+            since: problem.opened,
+            event: &event,
+        })
+    }
+
+    /// The check tells nothing any more.
+    fn break_down(&mut self, now: Now, rule: &Rule, event: Event) -> Vec<Birth> {
+        add(&mut self.doubt, &event);
+        let counted = self.doubt.take();
+        let total = counted.as_ref().map_or(1, |tally| tally.count);
+        for space in &rule.spaces {
+            if let Some(counted) = &counted {
+                hold_all(&mut self.held_unknown, space, counted);
+            }
+        }
+        self.broken = Some(Broken {
+            since: now.wall,
+            is_said: self.window.is_none(),
+            total,
+            spaces: rule.spaces.clone(),
+            latest: shown(&event),
+        });
+        if self.window.is_some() {
+            return Vec::new();
+        }
+        if let Debounce::Window { every, .. } = rule.debounce {
+            self.window = Some(Window {
+                closes: now.moment.after(every),
+                length: every,
+                worst: finding::BROKEN,
+            });
+        }
+        self.say_of_check(&Speech {
+            spaces: &rule.spaces,
+            reason: Reason::Broken,
+            total,
+            since: now.wall,
+            event: &event,
+        })
+    }
+
+    /// The check tells something again.
+    fn work_again(&mut self, event: &Event) -> Vec<Birth> {
+        let Some(broken) = self.broken.take().filter(|broken| broken.is_said) else {
+            return Vec::new();
+        };
+        self.say_of_check(&Speech {
+            spaces: &broken.spaces,
+            reason: Reason::Mended,
+            total: broken.total,
+            since: broken.since,
+            event: &Event {
+                severity: finding::BROKEN,
+                ..event.clone()
+            },
+        })
+    }
+
+    /// The window of unknown results ends.
+    fn close_window(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+        let Some(window) = self.window.take() else {
+            return Vec::new();
+        };
+        // What is said of it will carry what is counted.
+        let is_said = self.broken.as_ref().is_some_and(|broken| broken.is_said);
+        let n_held: u64 = self.held_unknown.values().map(|tally| tally.count).sum();
+        if is_said || n_held == 0 {
+            return Vec::new();
+        }
+        if let Close::SumUp { next } = debounce::close(&window, rule.debounce, n_held)
+            && next > Duration::ZERO
+        {
+            self.window = Some(Window {
+                closes: now.moment.after(next),
+                length: next,
+                worst: finding::BROKEN,
+            });
+        }
+        let Some(tally) = self.held_unknown.values().next().cloned() else {
+            return Vec::new();
+        };
+        let event = event_of(
+            ids,
+            &rule.key,
+            now,
+            &tally.latest,
+            finding::BROKEN,
+            "window",
+        );
+        let (reason, since, total) = match &mut self.broken {
+            Some(broken) => {
+                broken.is_said = true;
+                (Reason::Broken, broken.since, broken.total)
+            }
+            None => (Reason::Mended, tally.first, tally.count),
+        };
+        self.say_of_check(&Speech {
+            spaces: &rule.spaces,
+            reason,
+            total,
+            since,
+            event: &event,
+        })
+    }
+
+    /// It has not changed for long enough to speak again.
+    fn be_steady(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+        let worst = self.quiet_worst.unwrap_or(Severity::Info);
+        let Some(latest) = self.latest.clone() else {
+            return Vec::new();
+        };
+        let (total, since) = match &mut self.problem {
+            Some(problem) => {
+                problem.said = Some(worst);
+                (problem.total, problem.opened)
+            }
+            None => {
+                self.quiet_worst = None;
+                (0, now.wall)
+            }
+        };
+        self.reminder = match &self.problem {
+            Some(_) => Reminder::after(now.moment, 0, &rule.repeat),
+            None => None,
+        };
+        let event = event_of(ids, &rule.key, now, &latest, worst, "steady");
+        self.say(&Speech {
+            spaces: &rule.spaces,
+            reason: Reason::Steady,
+            total,
+            since,
+            event: &event,
+        })
+    }
+
+    /// The problem is spoken of again.
+    fn remind(&mut self, now: Now, rule: &Rule, ids: &Ids, outbox: &Outbox) -> Vec<Birth> {
+        let n_said = self.reminder.map_or(0, |next| next.n_said) + 1;
+        self.reminder = Reminder::after(now.moment, n_said, &rule.repeat);
+        let (Some(problem), Some(latest)) = (self.problem.clone(), self.latest.clone()) else {
+            self.reminder = None;
+            return Vec::new();
+        };
+        if self.flapping.is_on() {
+            return Vec::new();
+        }
+        let severity = problem.said.unwrap_or(rule.severity);
+        let event = event_of(ids, &rule.key, now, &latest, severity, "repeat");
+        // Where the last word has not even left, it needs no reminder.
+        let spaces: Vec<SpaceName> = (problem.spaces.iter())
+            .filter(|space| !outbox.absorbs(space, &event.instance))
+            .cloned()
+            .collect();
+        self.say(&Speech {
+            spaces: &spaces,
+            reason: Reason::Repeat,
+            total: problem.total,
+            since: problem.opened,
+            event: &event,
+        })
+    }
+
+    /// Its rule is no more: what is open is closed, what is counted is said.
+    fn be_dropped(mut self, now: Now, key: &RuleKey, ids: &Ids) -> Vec<Birth> {
+        let mut births = Vec::new();
+        let problem = self.problem.take();
+        let opened = problem.as_ref().map_or(now.wall, |problem| problem.opened);
+        let total = problem.as_ref().map_or(0, |problem| problem.total);
+        let mut spaces: BTreeSet<SpaceName> = self.held.keys().cloned().collect();
+        spaces.extend(problem.iter().flat_map(|problem| problem.spaces.clone()));
+        spaces.extend(self.held_unknown.keys().cloned());
+        spaces.extend(self.broken.iter().flat_map(|broken| broken.spaces.clone()));
+        let last = [&self.held, &self.held_unknown]
+            .into_iter()
+            .flat_map(|held| held.values().map(|tally| tally.latest.clone()))
+            .next();
+        let broken = self.broken.as_ref().map(|broken| broken.latest.clone());
+        let Some(latest) = self.latest.clone().or(broken).or(last) else {
+            return births;
+        };
+        let severity = problem.and_then(|problem| problem.said);
+        let severity = severity.unwrap_or(finding::BROKEN);
+        let event = event_of(ids, key, now, &latest, severity, "dropped");
+        for space in spaces {
+            let mut tally = tally_about(self.held.get(&space), &event, severity);
+            if let Some(unknown) = self.held_unknown.get(&space) {
+                tally.merge(unknown);
+            }
+            births.push(Birth {
+                space,
+                instance: event.instance.clone(),
+                draft: Draft {
+                    reason: Reason::Dropped,
+                    tally,
+                    total,
+                    since: opened,
+                },
+            });
+        }
+        births
+    }
+
+    /// Says something of what is checked, with all that is counted.
+    fn say(&mut self, speech: &Speech<'_>) -> Vec<Birth> {
+        spoken(&mut self.held, speech)
+    }
+
+    /// Says something of the check itself.
+    fn say_of_check(&mut self, speech: &Speech<'_>) -> Vec<Birth> {
+        spoken(&mut self.held_unknown, speech)
+    }
+
+    fn count_problem(&mut self) -> u64 {
+        match &mut self.problem {
+            Some(problem) => {
+                problem.total += 1;
+                problem.total
+            }
+            None => 0,
+        }
+    }
+
+    fn problem_spaces(&self, rule: &Rule) -> Vec<SpaceName> {
+        match &self.problem {
+            Some(problem) => problem.spaces.clone(),
+            None => rule.spaces.clone(),
+        }
+    }
+
+    fn n_pending(&self) -> (usize, bool) {
+        (
+            self.held.len() + self.held_unknown.len(),
+            self.window.is_some(),
+        )
+    }
+
+    /// Whether nothing of it needs to be kept but its plan.
+    fn is_plain(&self) -> bool {
+        self.state.is_plain()
+            && self.problem.is_none()
+            && self.broken.is_none()
+            && self.window.is_none()
+            && self.flapping == Flapping::default()
+            && self.held.is_empty()
+            && self.held_unknown.is_empty()
+    }
+
+    fn record(&self, key: &RuleKey, now: Now) -> Option<CheckRecord> {
+        let due = match &self.plan {
+            Some((when, plan)) if keeps_plan(when) => plan.due(now),
+            Some(_) | None => None,
+        };
+        if self.is_plain() && due.is_none() {
+            return None;
+        }
+        let list = |held: &Held| {
+            (held.iter())
+                .map(|(space, tally)| (space.clone(), tally.clone()))
+                .collect()
+        };
+        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        Some(CheckRecord {
+            key: key.clone(),
+            due,
+            state: self.state.clone(),
+            soft: self.soft.clone(),
+            doubt: self.doubt.clone(),
+            problem: self.problem.clone(),
+            broken: self.broken.clone(),
+            window: (self.window).map(|window| (now.wall_of(window.closes), millis(window.length))),
+            flapping: self.flapping.record(now),
+            quiet_worst: self.quiet_worst,
+            reminder: self.reminder.map(|reminder| reminder.record(now)),
+            held: list(&self.held),
+            held_unknown: list(&self.held_unknown),
+            latest: match self.is_plain() {
+                true => None,
+                false => self.latest.clone(),
+            },
+        })
+    }
+}
+
+/// Makes a message for each space, with all that is held for it.
+fn spoken(held: &mut Held, speech: &Speech<'_>) -> Vec<Birth> {
+    let event = speech.event;
+    (speech.spaces.iter())
+        .map(|space| {
+            let mut tally = tally_about(held.remove(space).as_ref(), event, event.severity);
+            tally.birth = event.id;
+            Birth {
+                space: space.clone(),
+                instance: event.instance.clone(),
+                draft: Draft {
+                    reason: speech.reason,
+                    tally,
+                    total: speech.total,
+                    since: speech.since,
+                },
+            }
+        })
+        .collect()
+}
+
+/// What is held, with a result on top that is shown and not counted: it either is
+/// counted already, or is none of what counts.
+fn tally_about(held: Option<&Tally>, event: &Event, worst: Severity) -> Tally {
+    let mut tally = match held {
+        Some(held) => held.clone(),
+        None => Tally {
+            count: 0,
+            ..Tally::of(event)
+        },
+    };
+    tally.birth = event.id;
+    tally.worst = worst;
+    tally.latest = shown(event);
+    tally
+}
+
+fn shown(event: &Event) -> Shown {
+    Shown {
+        sample: event.sample.clone(),
+        source: event.source.clone(),
+    }
+}
+
+fn add(tally: &mut Option<Tally>, event: &Event) {
+    match tally {
+        Some(tally) => tally.add(event),
+        None => *tally = Some(Tally::of(event)),
+    }
+}
+
+fn hold(held: &mut Held, space: &SpaceName, event: &Event) {
+    hold_all(held, space, &Tally::of(event));
+}
+
+fn hold_all(held: &mut Held, space: &SpaceName, counted: &Tally) {
+    match held.get_mut(space) {
+        Some(tally) => tally.merge(counted),
+        None => drop(held.insert(space.clone(), counted.clone())),
+    }
+}
+
+/// An event of the engine's own making: it is about a result of before.
+fn event_of(
+    ids: &Ids,
+    key: &RuleKey,
+    now: Now,
+    latest: &Shown,
+    severity: Severity,
+    what: &str,
+) -> Event {
+    Event {
+        id: ids.own(key, what, now.wall),
+        instance: instance_of(key),
+        severity,
+        at: now.wall,
+        sample: latest.sample.clone(),
+        source: latest.source.clone(),
+    }
+}
+
+fn instance_of(key: &RuleKey) -> InstanceId {
+    InstanceId {
+        rule: key.clone(),
+        by: Arc::new([]),
+    }
+}
+
+fn run_of(rule: &Rule) -> Option<&Run> {
+    rule.check.as_ref().and_then(|check| check.run.as_ref())
+}
+
+fn check_of<'r>(rules: &'r RuleSet, key: &RuleKey) -> Option<(&'r Rule, &'r Check)> {
+    let rule = rules.rule(key)?;
+    Some((rule, rule.check.as_ref()?))
+}
+
+/// Whether the next run is so far away that it must outlive the agent.
+fn keeps_plan(when: &When) -> bool {
+    match when {
+        When::Every(every) => *every >= PLANS_KEPT_FROM,
+        When::Cron(_) => false,
+    }
+}
+
+/// What a message names as its source.
+fn source_of(check: &Check, redactor: &Redactor) -> Arc<str> {
+    let text = match check.run.as_ref().map(|run| &run.command.program) {
+        Some(Program::Words(words)) => words.join(" "),
+        Some(Program::Shell(line)) => line.clone(),
+        None => "exec".to_owned(),
+    };
+    let text = redactor.redact(&text);
+    match text.char_indices().nth(SOURCE_CHARS_MAX) {
+        None => text.into_owned().into(),
+        Some((end, _)) => format!("{}…", &text[..end]).into(),
+    }
+}

@@ -1,0 +1,119 @@
+//! How a check's findings are worded.
+
+use std::fmt::Write as _;
+
+use jiff::tz::TimeZone;
+
+use super::checks::finding::Finding;
+use super::markup;
+use super::message::{Draft, Reason, Tally, clock, group, humane, mark};
+use super::time::Wall;
+
+/// What a message begins with: a mark, and the state in one word.
+pub(super) fn lead(draft: &Draft) -> String {
+    let worst = draft.tally.worst;
+    let mark = match draft.reason {
+        Reason::First | Reason::Summary | Reason::Severity | Reason::Repeat => mark(worst),
+        Reason::Steady if !is_fine(draft) => mark(worst),
+        Reason::Resolved | Reason::Brief | Reason::Steady | Reason::Mended => "✅",
+        Reason::Flapping => "🔁",
+        Reason::Broken => "❔",
+        Reason::Dropped => "⏹️",
+    };
+    format!("{mark} *{}* ", word(draft))
+}
+
+/// The state, for a message that takes no other words.
+pub(super) fn state_word(draft: &Draft) -> String {
+    format!("{}, ", word(draft))
+}
+
+fn word(draft: &Draft) -> String {
+    let worst = draft.tally.worst;
+    match draft.reason {
+        Reason::First | Reason::Summary | Reason::Severity | Reason::Repeat => worst.to_string(),
+        Reason::Resolved | Reason::Brief => "resolved".to_owned(),
+        Reason::Flapping => format!("flapping, {worst}"),
+        Reason::Steady if is_fine(draft) => "steady, resolved".to_owned(),
+        Reason::Steady => format!("steady, {worst}"),
+        Reason::Broken => "unknown".to_owned(),
+        Reason::Mended => "known again".to_owned(),
+        Reason::Dropped => "no longer watched".to_owned(),
+    }
+}
+
+/// Why the message exists, and how it came to that.
+pub(super) fn line(draft: &Draft, finding: &Finding, now: Wall, zone: &TimeZone) -> String {
+    let tally = &draft.tally;
+    let since = clock(draft.since, now, zone);
+    let lasted = humane(tally.last.max(draft.since).since(draft.since));
+    let how = markup::inline(&finding.how);
+    let mut line = match draft.reason {
+        Reason::First | Reason::Summary => how,
+        Reason::Severity => format!("it got worse: now {}, {how}", tally.worst),
+        Reason::Repeat => format!("still so since {since}, {how}"),
+        Reason::Resolved => format!("it was so since {since}"),
+        Reason::Brief => format!("failed and recovered within {lasted}"),
+        Reason::Flapping => {
+            let state = state(draft);
+            format!(
+                "it changes too often to say each time; now {state}. Quiet until it has not changed for 30 min"
+            )
+        }
+        Reason::Steady => format!("no change for 30 min: {}", state(draft)),
+        Reason::Broken => format!("the check itself is broken: {how}"),
+        Reason::Mended => format!("the check told nothing since {since}"),
+        Reason::Dropped => "its rule was removed while it was open".to_owned(),
+    };
+    let n_more = match draft.reason {
+        Reason::First | Reason::Broken | Reason::Severity => tally.count.saturating_sub(1),
+        Reason::Summary
+        | Reason::Repeat
+        | Reason::Resolved
+        | Reason::Brief
+        | Reason::Flapping
+        | Reason::Steady
+        | Reason::Mended
+        | Reason::Dropped => tally.count,
+    };
+    if n_more > 0 {
+        let results = match n_more {
+            1 => "result",
+            _ => "results",
+        };
+        let kind = match draft.reason {
+            Reason::Broken | Reason::Mended => "",
+            _ => " bad",
+        };
+        let _ = write!(
+            line,
+            ", *+{} more*{kind} {results}, {}–{}",
+            group(n_more),
+            clock(tally.first, now, zone),
+            clock(tally.last, now, zone),
+        );
+    }
+    line
+}
+
+fn is_fine(draft: &Draft) -> bool {
+    let finding = draft.tally.latest.sample.finding.as_ref();
+    finding.is_some_and(|finding| finding.is_fine)
+}
+
+fn state(draft: &Draft) -> &'static str {
+    match is_fine(draft) {
+        true => "all is well",
+        false => "it is a problem",
+    }
+}
+
+/// What is shown of the output: nothing where the title says it all.
+pub(super) fn samples(tally: &Tally, finding: &Finding) -> Vec<String> {
+    let output = &finding.output;
+    let is_said_in_title = !output.contains('\n') && *output == tally.latest.sample.line;
+    match output.is_empty() || is_said_in_title {
+        true => Vec::new(),
+        false => vec![output.clone()],
+    }
+}
