@@ -17,6 +17,7 @@ use super::checks::CheckRecord;
 use super::events::InstanceId;
 use super::identity::{Identity, Mark};
 use super::ids::{CommitId, MessageId, StreamId};
+use super::kinship::Packing;
 use super::message::{Draft, Tally};
 use super::time::Wall;
 use crate::rules::{RuleKey, Severity, SpaceName};
@@ -103,6 +104,15 @@ pub struct StreamRecord {
     pub skipping: bool,
     /// The largest size that was seen.
     pub size: u64,
+    /// When it was last written, as far as it was seen, in nanoseconds since 1970.
+    #[serde(default)]
+    pub modified: i64,
+    /// How it is compressed.
+    #[serde(default)]
+    pub packing: Option<Packing>,
+    /// Whether it is known what was rotated after it.
+    #[serde(default)]
+    pub searched: bool,
     /// An unfinished line that was taken before its end came.
     pub taken: Option<Taken>,
     /// Rules that do not care for lines that end at or before a byte.

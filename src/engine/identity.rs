@@ -220,6 +220,26 @@ pub fn judge(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>
     }
 }
 
+/// Whether a file begins with the known content, up to the position. How much of it is
+/// proven is not asked: the name must say that it may be a copy.
+pub fn holds(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>]) -> bool {
+    let (head, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
+    let mut heads = known.head.iter().zip(head);
+    let newest = known.marks.last().zip(ladder.last());
+    found.size >= offset
+        && heads.all(|(mark, hash)| *hash == Some(mark.hash))
+        && newest.is_some_and(|(mark, hash)| *hash == Some(mark.hash))
+}
+
+/// Whether a file may be the beginning of the known content, as a copy in the making
+/// is: it ends before the position, and what can be compared of its head holds. One
+/// too short to be compared may be anything.
+pub fn may_become(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>]) -> bool {
+    let head = known.head.iter().zip(hashes);
+    let mut in_reach = head.filter(|(mark, _)| mark.end <= found.size);
+    found.size < offset && in_reach.all(|(mark, hash)| *hash == Some(mark.hash))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

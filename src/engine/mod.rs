@@ -28,6 +28,8 @@ pub mod schedule;
 
 pub mod identity;
 
+pub mod kinship;
+
 pub mod scan;
 
 pub mod events;
@@ -70,7 +72,9 @@ use message::{Reason, Surface};
 use outbox::{Freshness, Outbox, Outcome, Post};
 use own::Trouble;
 use scan::{Ending, Hit};
-use schedule::{Fault, Hint, Listing, Look, Notice, Noticing, ReadDone, Schedule, Start, Turn};
+use schedule::{
+    Fault, Found, Hint, Listing, Look, Notice, Noticing, ReadDone, Schedule, Start, Turn,
+};
 use time::{Moment, Now, Wall};
 
 use crate::rules::{RuleKey, RuleSet, SpaceName};
@@ -109,8 +113,8 @@ pub enum Input {
         /// What came of it.
         outcome: Result<ReadDone, Fault>,
     },
-    /// Where a file went: a path, or nowhere in its directory.
-    Found(StreamId, Result<Option<PathBuf>, Fault>),
+    /// Where a file went, and what is kin of it.
+    Found(StreamId, Result<Found, Fault>),
     /// A command ended, or could not be started.
     Ran(RunId, Ran),
     /// A command that was said to be stuck is gone after all.

@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::commit::{StreamRecord, Taken};
 use super::identity::{Facts, Identity, Mark, Place};
 use super::ids::StreamId;
+use super::kinship::Packing;
 use super::scan::{Ending, Hit, Scanned};
 use super::schedule::Entry;
 use super::time::Moment;
@@ -27,6 +28,9 @@ pub const UNFINISHED: Duration = Duration::from_secs(5);
 /// How long a deleted file is kept open after its end was read: its writer may
 /// have one more line.
 pub const DELETED: Duration = Duration::from_secs(1);
+
+/// How long a file that may be a copy in the making is waited for without growing.
+pub const GROWING: Duration = Duration::from_secs(5);
 
 /// A followed file.
 #[derive(Debug)]
@@ -96,6 +100,18 @@ pub struct Stream {
     pub lost_after: u64,
     /// Whether its name was listed since: what took its place is known.
     pub looked_for: bool,
+    /// How it is compressed. Its offsets are those of what it holds.
+    pub packing: Option<Packing>,
+    /// Whether it is known what was rotated after it.
+    pub kin: Kin,
+    /// Whether `heir_of` may stand there still, and this is a copy of it.
+    pub is_copy: bool,
+    /// Its size, and since when it has not grown, while it may be a copy in the making.
+    pub grows: Option<(u64, Moment)>,
+    /// Whether nothing is read of it until it is known what it is.
+    pub is_held: bool,
+    /// The file that is to be read first: an older generation of the same log.
+    pub follows: Option<StreamId>,
 }
 
 /// The rules that follow a file.
@@ -118,6 +134,19 @@ pub enum Naming {
     Rotated,
     /// It has no name that we can find: only the open descriptor leads to it.
     Nameless,
+}
+
+/// Whether it is known what was rotated after a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kin {
+    /// Nobody has asked.
+    Unasked,
+    /// It is being found out; what took the file's place waits.
+    Asked,
+    /// It takes long; what took the file's place does not wait.
+    Slow,
+    /// It is known.
+    Known,
 }
 
 /// What a stream is doing.
@@ -191,6 +220,12 @@ impl Stream {
             changed_after: 0,
             lost_after: 0,
             looked_for: false,
+            packing: None,
+            kin: Kin::Unasked,
+            is_copy: false,
+            grows: None,
+            is_held: false,
+            follows: None,
         }
     }
 
@@ -208,6 +243,12 @@ impl Stream {
                 false => Naming::Here,
             },
             seek_failed: record.rotated,
+            kin: match record.searched {
+                true => Kin::Known,
+                false => Kin::Unasked,
+            },
+            packing: record.packing,
+            modified: record.modified,
             heir_of: record.heir_of,
             identity: record.identity,
             generation: record.generation,
@@ -237,6 +278,9 @@ impl Stream {
             offset: self.offset,
             skipping: self.skipping,
             size: self.size,
+            modified: self.modified,
+            packing: self.packing,
+            searched: self.kin == Kin::Known,
             taken: self.taken.clone(),
             joined: self.joined.clone(),
         }
@@ -256,6 +300,30 @@ impl Stream {
         self.unfinished = None;
         // Nobody can tell old lines from new ones behind the cut.
         self.joined.clear();
+    }
+
+    /// What it was read up to, when its content is about to be written anew: where a
+    /// copy of it may be read on, and by which one is known.
+    pub fn ghost(&self, id: StreamId) -> Self {
+        let facts = Facts {
+            place: self.place(),
+            ..Facts::default()
+        };
+        Self {
+            generation: self.generation,
+            naming: Naming::Nameless,
+            identity: self.identity.clone(),
+            offset: self.offset,
+            skipping: self.skipping,
+            size: self.size,
+            modified: self.modified,
+            taken: self.taken.clone(),
+            joined: self.joined.clone(),
+            is_memory: true,
+            is_held: true,
+            name: self.name.clone(),
+            ..Self::new(id, self.path.clone(), &facts, self.following.clone())
+        }
     }
 
     /// Goes on where another file was left whose content this one has.
@@ -297,6 +365,8 @@ impl Stream {
     /// How the next read should treat an unfinished line.
     pub fn ending(&self, now: Moment) -> Ending {
         match self.unfinished {
+            // What is compressed does not grow.
+            Some(line) if !line.taken && self.packing.is_some() => Ending::Take,
             Some(line) if !line.taken && line.since.after(UNFINISHED) <= now => Ending::Take,
             _ => Ending::Leave,
         }
@@ -338,10 +408,11 @@ impl Stream {
         }
         let unfinished = self
             .unfinished
-            .filter(|line| !line.taken)
+            .filter(|line| !line.taken && self.packing.is_none())
             .map(|line| line.since.after(UNFINISHED));
         let deleted = self.deleted.map(|since| since.after(DELETED));
-        [unfinished, deleted].into_iter().flatten().min()
+        let grows = self.grows.map(|(_, since)| since.after(GROWING));
+        [unfinished, deleted, grows].into_iter().flatten().min()
     }
 
     /// Takes what a region held: moves on, and returns the hits that count.

@@ -10,12 +10,16 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, OFlags, StatxFlags};
 
+use super::unpack::{self, Unpacked};
 use super::watch::Watcher;
 use crate::engine::Input;
 use crate::engine::identity::{Facts, MARK_BYTES_MAX, Place, fingerprint};
 use crate::engine::ids::StreamId;
+use crate::engine::kinship::{self, Packing};
 use crate::engine::scan::{REGION_BYTES_MAX, Region, scan};
-use crate::engine::schedule::{Entry, Fault, Listing, Look, LookAt, Read, ReadDone, Scope, Turn};
+use crate::engine::schedule::{
+    Entry, Fault, Found, Listing, Look, LookAt, Read, ReadDone, Scope, Turn,
+};
 use crate::rules::glob::Glob;
 
 /// Descriptors that are left for everything but followed files.
@@ -37,6 +41,7 @@ pub struct Files {
     /// Rises with every use of a file: tells which was used least.
     clock: u64,
     buffer: Vec<u8>,
+    archive: Option<(StreamId, Unpacked)>,
 }
 
 #[derive(Debug)]
@@ -58,6 +63,7 @@ impl Files {
             n_open_max: usize::try_from(n_open_max.clamp(8, 1 << 20)).unwrap_or(1 << 20),
             clock: 0,
             buffer: Vec::new(),
+            archive: None,
         }
     }
 
@@ -85,11 +91,13 @@ impl Files {
                 path,
                 real,
                 place,
+                log,
             } => Some(Input::Found(
                 stream,
-                seek(&path, real.as_deref(), place).map_err(fault),
+                seek(&path, real.as_deref(), place, &log).map_err(fault),
             )),
             Turn::Close(stream) => {
+                self.archive.take_if(|(of, _)| *of == stream);
                 self.open.remove(&stream);
                 None
             }
@@ -133,11 +141,16 @@ impl Files {
 
     fn look(&mut self, look: &LookAt) -> io::Result<Look> {
         let named = facts_at(&look.path)?.map(|facts| facts.place);
+        if let Some(packing) = look.packing {
+            let archive = self.archive(look.stream, &look.path, look.place, packing)?;
+            return unpack::look(archive, look, named);
+        }
         let Some(file) = self.file(look.stream, &look.path, look.place)? else {
             return Ok(Look {
                 opened: None,
                 named,
                 hashes: Vec::new(),
+                is_later: false,
             });
         };
         let facts = facts_of(file)?;
@@ -153,10 +166,15 @@ impl Files {
             opened: Some(facts),
             named,
             hashes,
+            is_later: false,
         })
     }
 
     fn read(&mut self, read: &Read) -> io::Result<ReadDone> {
+        if let Some(packing) = read.packing {
+            let archive = self.archive(read.stream, &read.path, read.place, packing)?;
+            return unpack::read(archive, read);
+        }
         let mut buffer = std::mem::take(&mut self.buffer);
         buffer.resize(REGION_BYTES_MAX, 0);
         let outcome = match self.file(read.stream, &read.path, read.place)? {
@@ -183,6 +201,24 @@ impl Files {
             open.used = clock;
             &open.file
         }))
+    }
+
+    /// The archive of a stream. One is open at a time: a decoder needs memory.
+    fn archive(
+        &mut self,
+        stream: StreamId,
+        path: &Path,
+        place: Place,
+        packing: Packing,
+    ) -> io::Result<Option<&mut Unpacked>> {
+        if self.archive.as_ref().is_none_or(|(of, _)| *of != stream) {
+            self.archive = None;
+            let Some(file) = open_at(path, place)? else {
+                return Ok(None);
+            };
+            self.archive = Some((stream, Unpacked::new(file, packing)?));
+        }
+        Ok(self.archive.as_mut().map(|(_, archive)| archive))
     }
 
     /// Closes the file that was used least, if there are too many.
@@ -298,12 +334,15 @@ fn names_link(glob: &Glob, link: &Path) -> bool {
     link.components().count() <= n_named && glob.may_match_below(link)
 }
 
-/// Finds a file by its place: first at `real`, then under any name beside `path`.
-fn seek(path: &Path, real: Option<&Path>, place: Place) -> io::Result<Option<PathBuf>> {
+/// Finds a file by its place, first at `real`, then under any name beside `path`, and
+/// the files there that are rotated ones of `log` by their names.
+fn seek(path: &Path, real: Option<&Path>, place: Place, log: &Path) -> io::Result<Found> {
+    let mut found = Found::default();
     if let Some(real) = real
         && facts_at(real)?.is_some_and(|facts| facts.place == place)
     {
-        return Ok(Some(real.to_owned()));
+        found.path = Some(real.to_owned());
+        return Ok(found);
     }
     let directory = path.parent().unwrap_or(path);
     let descriptor = match rustix::fs::open(
@@ -312,21 +351,31 @@ fn seek(path: &Path, real: Option<&Path>, place: Place) -> io::Result<Option<Pat
         rustix::fs::Mode::empty(),
     ) {
         Ok(descriptor) => descriptor,
-        Err(error) if is_absent(&error.into()) => return Ok(None),
+        Err(error) if is_absent(&error.into()) => return Ok(found),
         Err(error) => return Err(error.into()),
     };
-    for found in rustix::fs::Dir::read_from(&descriptor)? {
-        let found = found?;
-        let may_be = found.ino() == place.inode
-            && matches!(found.file_type(), FileType::RegularFile | FileType::Unknown);
-        if may_be {
-            let path = directory.join(OsStr::from_bytes(found.file_name().to_bytes()));
-            if facts_at(&path)?.is_some_and(|facts| facts.place == place) {
-                return Ok(Some(path));
-            }
+    for entry in rustix::fs::Dir::read_from(&descriptor)? {
+        let entry = entry?;
+        if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
+            continue;
+        }
+        let path = directory.join(OsStr::from_bytes(entry.file_name().to_bytes()));
+        let is_kin = kinship::rank(log, &path).is_some();
+        if !is_kin && entry.ino() != place.inode {
+            continue;
+        }
+        let Some(facts) = facts_at(&path)? else {
+            continue;
+        };
+        if facts.place == place && found.path.is_none() {
+            found.path = Some(path.clone());
+        }
+        if is_kin {
+            let real = None;
+            found.kin.push(Entry { path, real, facts });
         }
     }
-    Ok(None)
+    Ok(found)
 }
 
 /// Opens a regular file, without waiting for anything, if it is at its place.
@@ -405,7 +454,7 @@ fn facts_at(path: &Path) -> io::Result<Option<Facts>> {
     }
 }
 
-fn facts_of(file: &File) -> io::Result<Facts> {
+pub(super) fn facts_of(file: &File) -> io::Result<Facts> {
     let statx = rustix::fs::statx(file, c"", AtFlags::EMPTY_PATH, wanted())?;
     match is_regular(&statx) {
         true => Ok(facts(&statx)),

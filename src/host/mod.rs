@@ -22,6 +22,8 @@ pub mod clock;
 
 pub mod files;
 
+mod unpack;
+
 mod watch;
 
 mod users;

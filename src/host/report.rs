@@ -51,6 +51,12 @@ fn file(notice: &Notice) {
         Notice::Lost { path, n_lost } => {
             warn!(path = %path.display(), n_lost, "gone before it was read to its end");
         }
+        Notice::ArchiveBroken { path, why } => {
+            warn!(path = %path.display(), why, "cannot be decompressed to its end; what it held up to there was read");
+        }
+        Notice::ArchiveSkipped { path } => {
+            warn!(path = %path.display(), "a compressed file of which nothing was followed is not read");
+        }
         Notice::Unreadable { path, why } => {
             warn!(path = %path.display(), why, "cannot be read, will be tried again");
         }

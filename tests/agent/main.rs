@@ -18,6 +18,8 @@ mod simulation;
 
 mod scenarios;
 
+mod following;
+
 mod checks;
 
 mod sandbox;
@@ -25,6 +27,8 @@ mod sandbox;
 mod commands;
 
 mod process;
+
+mod archives;
 
 mod crash;
 

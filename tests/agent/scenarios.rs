@@ -192,7 +192,7 @@ fn a_writer_keeps_the_old_descriptor_after_a_rotation() {
 }
 
 #[test]
-fn rotated_twice_while_it_was_down() {
+fn b5_rotated_twice_while_it_was_down() {
     check(
         alpha(),
         "
@@ -210,8 +210,8 @@ fn rotated_twice_while_it_was_down() {
         ",
         "
         00:05 alpha k1 first 1
-        00:40 alpha k3 first 1
-        00:41 alpha k2 first 1
+        00:40 alpha k2 first 1
+        00:41 alpha k3 first 1
         ",
     );
 }

@@ -26,7 +26,7 @@ use logcrier::engine::identity::{Facts, Place, fingerprint};
 use logcrier::engine::message::Surface;
 use logcrier::engine::outbox::Post;
 use logcrier::engine::scan::{REGION_BYTES_MAX, Region, scan};
-use logcrier::engine::schedule::{Entry, Listing, Look, Noticing, ReadDone, Turn};
+use logcrier::engine::schedule::{Entry, Found, Listing, Look, Noticing, ReadDone, Turn};
 use logcrier::engine::time::{Moment, Now, Wall};
 use logcrier::engine::{Action, Config, Engine, Input};
 use logcrier::host::clock;
@@ -259,6 +259,7 @@ impl Storm {
                     opened: Some(facts),
                     named: Some(place),
                     hashes: look.stretches.iter().map(hash).collect(),
+                    is_later: false,
                 };
                 Input::Looked(look.stream, Ok(look_done))
             }
@@ -288,7 +289,13 @@ impl Storm {
                 };
                 return Some((REGION, input));
             }
-            Turn::Seek { stream, path, .. } => Input::Found(stream, Ok(Some(path))),
+            Turn::Seek { stream, path, .. } => {
+                let found = Found {
+                    path: Some(path),
+                    kin: Vec::new(),
+                };
+                Input::Found(stream, Ok(found))
+            }
             Turn::Close(_) => return None,
         };
         Some((Duration::from_millis(1), input))

@@ -5,7 +5,9 @@ use std::path::Path;
 use super::Schedule;
 use crate::engine::identity::{self, Facts, Place, Verdict};
 use crate::engine::ids::StreamId;
-use crate::engine::stream::{Naming, Phase};
+use crate::engine::kinship;
+use crate::engine::stream::{GROWING, Kin, Naming, Phase, Stream};
+use crate::engine::time::Moment;
 
 /// Whether a file may be the continuation of the one that had its name before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,9 @@ impl Schedule {
         let Some(mut old) = heir_of(&id).and_then(|old| self.streams.get(&old)) else {
             return Heirship::Own;
         };
+        if self.streams.get(&id).is_some_and(|stream| stream.is_copy) {
+            return Heirship::Of(old.id);
+        }
         // What came in between and is gone, with nothing read of it, was itself only
         // what another left.
         while old.is_fresh()
@@ -41,6 +46,9 @@ impl Schedule {
                 return Heirship::Unsettled;
             }
             old = older;
+        }
+        if old.kin == Kin::Asked {
+            return Heirship::Unsettled;
         }
         match old.naming {
             Naming::Sought => Heirship::Unsettled,
@@ -61,7 +69,13 @@ impl Schedule {
 
     /// If this file was looked at as the heir of another, decides whether it goes
     /// on where the other was left. Returns whether it was such a look.
-    pub(super) fn inherit(&mut self, id: StreamId, facts: &Facts, hashes: &[Option<u64>]) -> bool {
+    pub(super) fn inherit(
+        &mut self,
+        now: Moment,
+        id: StreamId,
+        facts: &Facts,
+        hashes: &[Option<u64>],
+    ) -> bool {
         let Some(stream) = self.streams.get_mut(&id) else {
             return false;
         };
@@ -81,6 +95,11 @@ impl Schedule {
             return true;
         }
         let old_id = old.id;
+        let is_copy = self.streams.get(&id).is_some_and(|stream| stream.is_copy);
+        if is_copy {
+            self.take_copy(now, id, old_id, facts, hashes);
+            return true;
+        }
         let verdict = identity::judge(&old.identity, old.offset, facts, hashes);
         self.dirty.insert(id);
         if verdict == Verdict::Moved {
@@ -107,6 +126,95 @@ impl Schedule {
         true
     }
 
+    /// Decides whether a file is a copy of another: then what was read of that is read
+    /// of this as well.
+    fn take_copy(
+        &mut self,
+        now: Moment,
+        id: StreamId,
+        of: StreamId,
+        facts: &Facts,
+        hashes: &[Option<u64>],
+    ) {
+        let (Some(old), Some(stream)) = (self.streams.get(&of), self.streams.get(&id)) else {
+            return;
+        };
+        let is_same = identity::holds(&old.identity, old.offset, facts, hashes);
+        let may_become = identity::may_become(&old.identity, old.offset, facts, hashes);
+        let has_grown = stream.grows.is_none_or(|(size, _)| size < facts.size);
+        let has_stopped = (stream.grows).is_some_and(|(_, since)| since.after(GROWING) <= now);
+        let is_proven = old.identity.head.iter().any(|mark| mark.end <= facts.size);
+        let record = old.record();
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if !is_same && may_become && (has_grown || !has_stopped) {
+            let since = match (has_grown, stream.grows) {
+                (false, Some((_, since))) => since,
+                (true | false, _) => now,
+            };
+            stream.grows = Some((facts.size, since));
+            stream.heir_of = Some(of);
+            return;
+        }
+        stream.grows = None;
+        stream.is_copy = false;
+        if is_same || (may_become && is_proven) {
+            stream.succeed(record);
+            // A copy that ended early holds nothing that was not read.
+            stream.offset = stream.offset.min(facts.size);
+            stream.identity.cut(facts.size);
+        }
+        self.dirty.insert(id);
+        self.wake(id);
+        self.wake(of);
+    }
+
+    /// The file that a new one may be a copy of, by its name: a log that is followed,
+    /// or what was known of it before it was cut short.
+    pub(super) fn original_of(&mut self, path: &Path) -> Option<StreamId> {
+        for log in kinship::logs_of(path) {
+            let ghosts = self.streams.lost_from(&log);
+            let is_ghost = |id: &StreamId| {
+                (self.streams.get(id)).is_some_and(|ghost| ghost.is_memory && ghost.offset > 0)
+            };
+            if let Some(ghost) = ghosts.into_iter().rfind(is_ghost) {
+                return Some(ghost);
+            }
+            let holder = self.by_path.get(&*log).and_then(|id| self.streams.get(id));
+            let holder = holder.filter(|log| log.naming == Naming::Here && log.offset > 0);
+            if let Some(holder) = holder {
+                return Some(holder.id);
+            }
+        }
+        None
+    }
+
+    /// Keeps what is known of a file whose content is written anew: a copy of it may
+    /// hold what was not read, and a copy must not be read again.
+    pub(super) fn remember(&mut self, id: StreamId) {
+        let ghost = self.next_stream_id();
+        let Some(stream) = self.streams.get(&id) else {
+            return;
+        };
+        if stream.naming != Naming::Here || stream.identity.marks.is_empty() {
+            return;
+        }
+        let path = stream.path.clone();
+        let mut remembered = stream.ghost(ghost);
+        remembered.lost_after = self.n_listings;
+        self.orders.push_back(remembered.seek());
+        self.streams.insert(remembered);
+        for heir in self.streams.heirs_of(id) {
+            if let Some(heir) = self.streams.get_mut(&heir)
+                && heir.is_copy
+            {
+                heir.heir_of = Some(ghost);
+            }
+        }
+        self.want_around(&path);
+    }
+
     /// The file that stood at a name before: the one that is thought to stand there
     /// still, or the last one that lost it since it was listed.
     pub(super) fn predecessor(&mut self, path: &Path) -> Option<StreamId> {
@@ -129,7 +237,8 @@ impl Schedule {
     /// Whether another file may turn out to be the continuation of this one: it
     /// took its place, or it is not known yet what did.
     pub(super) fn may_be_continued(&mut self, id: StreamId) -> bool {
-        let is_looked_for = (self.streams.get(&id)).is_none_or(|stream| stream.looked_for);
-        self.has_heir(id) || !is_looked_for
+        let is_settled = |stream: &Stream| stream.looked_for && stream.kin == Kin::Known;
+        let is_settled = self.streams.get(&id).is_none_or(is_settled);
+        self.has_heir(id) || !is_settled
     }
 }

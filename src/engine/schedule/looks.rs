@@ -19,6 +19,9 @@ impl Schedule {
     /// A look at a file, with the evidence that it is to be held against. None
     /// while it is not known whether it took the place of another.
     pub(super) fn look(&mut self, id: StreamId) -> Option<LookAt> {
+        if self.streams.get(&id)?.is_held && !self.streams.get(&id)?.is_memory {
+            return self.look_at_kin(id);
+        }
         let heirship = self.heirship(id);
         let inherited = match heirship {
             Heirship::Own => None,
@@ -52,6 +55,7 @@ impl Schedule {
         Some(LookAt {
             stream: id,
             path: stream.path.to_path_buf(),
+            packing: None,
             place: stream.place(),
             stretches,
         })
@@ -64,6 +68,9 @@ impl Schedule {
             return;
         };
         stream.phase = Phase::Resting;
+        if stream.is_held {
+            return self.looked_at_kin(now, id, outcome);
+        }
         let look = match outcome {
             Ok(look) => look,
             Err(fault) => {
@@ -73,6 +80,7 @@ impl Schedule {
                 if !again {
                     stream.confirmed = true;
                     self.wake_heirs(id);
+                    self.go_on_searching(id);
                 }
                 self.fault(now, id, fault);
                 if again {
@@ -96,7 +104,7 @@ impl Schedule {
             self.orders.push_back(Turn::Close(id));
             return self.lose_name(id);
         }
-        if self.inherit(id, &facts, &look.hashes) {
+        if self.inherit(now, id, &facts, &look.hashes) {
             return;
         }
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -117,6 +125,7 @@ impl Schedule {
             Verdict::GoOn if !stream.confirmed => {
                 stream.confirmed = true;
                 self.wake_heirs(id);
+                self.go_on_searching(id);
             }
             Verdict::GoOn => {}
             // A stranger stands where it was: it is gone. (Where the system does not
@@ -145,6 +154,7 @@ impl Schedule {
                 let n_lost = stream.n_behind();
                 let path = stream.path.to_path_buf();
                 self.notices.push(Notice::Truncated { path, n_lost });
+                self.remember(id);
                 self.begin_anew(id, &facts, 0);
                 return;
             }

@@ -23,6 +23,7 @@ use crate::rules::{RuleKey, RuleSet};
 
 mod follow;
 mod heirs;
+mod kin;
 mod looks;
 mod names;
 mod notices;
@@ -30,10 +31,13 @@ mod roll;
 mod troubles;
 mod turns;
 
+use kin::Search;
 pub use notices::Notice;
 use roll::Roll;
 use troubles::Lasting;
-pub use turns::{Entry, Fault, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn};
+pub use turns::{
+    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn,
+};
 
 /// How often everything is listed where hints are told: the safety look.
 pub const SLOW_LISTING: Duration = Duration::from_secs(30);
@@ -81,6 +85,12 @@ pub struct Schedule {
     notices: Vec<Notice>,
     dirty: BTreeSet<StreamId>,
     n_dirty_bytes: u64,
+    /// Searches for what was rotated after files that lost their names.
+    searches: BTreeMap<StreamId, Search>,
+    /// The archive that is being decompressed: one after the other.
+    unpacking: Option<StreamId>,
+    /// Archives of which it was said that they are not read.
+    skipped: BTreeSet<PathBuf>,
     rotated: BTreeMap<Arc<Path>, BTreeSet<StreamId>>,
 }
 
@@ -144,6 +154,9 @@ impl Schedule {
             notices: Vec::new(),
             dirty: BTreeSet::new(),
             n_dirty_bytes: 0,
+            searches: BTreeMap::new(),
+            unpacking: None,
+            skipped: BTreeSet::new(),
             rotated: BTreeMap::new(),
         };
         schedule.keep_known_globs();
@@ -263,10 +276,23 @@ impl Schedule {
         let may_read = may_read && self.listed_for == Some(self.epoch);
         for _ in 0..self.turns.len() {
             let id = self.turns.pop_front()?;
+            let Some(stream) = self.streams.get(&id) else {
+                continue;
+            };
+            let may_read = may_read && !self.waits_for_older(stream);
+            if stream.packing.is_some() && !self.may_unpack(id) {
+                self.turns.push_back(id);
+                continue;
+            }
             let Some(stream) = self.streams.get_mut(&id) else {
                 continue;
             };
             match stream.phase {
+                // Nothing leads to it any more: there is nothing to be looked at.
+                Phase::WaitsToLook if stream.is_memory => {
+                    stream.phase = Phase::Resting;
+                    self.lose_name(id);
+                }
                 Phase::WaitsToLook => {
                     if let Some(look) = self.look(id) {
                         self.n_turns += 1;
@@ -275,11 +301,13 @@ impl Schedule {
                 }
                 Phase::WaitsToRead if may_read => {
                     stream.phase = Phase::Reading;
+                    stream.follows = None;
                     self.n_turns += 1;
                     return Some(Turn::Read(Read {
                         stream: id,
                         path: stream.path.to_path_buf(),
                         place: stream.place(),
+                        packing: stream.packing,
                         offset: stream.offset,
                         mark: stream.identity.mark_at(stream.offset),
                         head: stream.identity.head.last().copied(),
@@ -315,8 +343,21 @@ impl Schedule {
             Ok(ReadDone::Scanned { scanned, at_end }) if counts => (scanned, at_end),
             // Other bytes than those that were expected, or searched for rules
             // that are no more: look again.
-            Ok(ReadDone::Scanned { .. } | ReadDone::Changed) => {
+            Ok(ReadDone::Changed) if stream.packing.is_some() => {
+                self.forget(id);
+                return Vec::new();
+            }
+            Ok(ReadDone::Scanned { .. } | ReadDone::Changed | ReadDone::Later) => {
                 self.wake(id);
+                return Vec::new();
+            }
+            Err(fault) if stream.packing.is_some() => {
+                let path = stream.path.to_path_buf();
+                if !stream.tries_again(now) {
+                    let why = fault.why;
+                    self.notices.push(Notice::ArchiveBroken { path, why });
+                    self.forget(id);
+                }
                 return Vec::new();
             }
             Err(fault) => {
@@ -341,6 +382,10 @@ impl Schedule {
         if (stream.offset, &stream.taken) != (before.0, &before.1) {
             self.n_dirty_bytes += stream.offset.saturating_sub(before.0);
             self.dirty.insert(id);
+        }
+        if stream.packing.is_some() {
+            self.go_on_unpacking(id, at_end);
+            return hits;
         }
         self.recovered(id);
         let Some(stream) = self.streams.get_mut(&id) else {
@@ -376,6 +421,8 @@ impl Schedule {
         let mut gone = Vec::new();
         for id in std::mem::take(&mut self.dirty) {
             match self.streams.get(&id) {
+                // What is held is nothing yet.
+                Some(stream) if stream.is_held => gone.push(id),
                 Some(stream) => changed.push(stream.record()),
                 None => gone.push(id),
             }
@@ -416,7 +463,11 @@ impl Schedule {
         match stream.phase {
             Phase::Resting => {
                 stream.again = false;
-                stream.phase = Phase::WaitsToLook;
+                // An archive does not change: nothing is to be seen, only to be read.
+                stream.phase = match stream.packing.is_some() && !stream.is_held {
+                    true => Phase::WaitsToRead,
+                    false => Phase::WaitsToLook,
+                };
                 self.turns.push_back(id);
             }
             Phase::Looking | Phase::Reading => stream.again = true,

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Entry, Fault, Listing, Notice, Schedule, Scope, Turn};
+use super::{Entry, Fault, Found, Listing, Notice, Schedule, Scope, Turn};
 use crate::engine::identity::{Facts, Place};
 use crate::engine::ids::StreamId;
-use crate::engine::stream::{Naming, Stream};
+use crate::engine::kinship::{self, Packing};
+use crate::engine::stream::{Kin, Naming, Stream};
 use crate::engine::time::Moment;
 
 impl Schedule {
@@ -49,6 +50,7 @@ impl Schedule {
                 self.settle();
             }
             if listing.faults.is_empty() {
+                self.skipped.retain(|path| seen.place_of(path).is_some());
                 self.note_missing(now);
             }
             for id in self.streams.lost() {
@@ -101,32 +103,37 @@ impl Schedule {
             return;
         };
         if std::mem::take(&mut stream.seek_failed) {
-            self.orders.push_back(Turn::Seek {
-                stream: id,
-                path: stream.path.to_path_buf(),
-                real: stream.real.as_deref().map(Path::to_owned),
-                place: stream.place(),
-            });
+            let order = stream.seek();
+            self.orders.push_back(order);
         }
     }
 
     /// Takes where a file went.
-    pub fn found(&mut self, id: StreamId, found: Result<Option<PathBuf>, Fault>) {
+    pub fn found(&mut self, id: StreamId, found: Result<Found, Fault>) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        if stream.naming != Naming::Sought {
-            return;
+        let is_unasked = stream.kin == Kin::Unasked;
+        match stream.naming {
+            Naming::Sought => {}
+            // What is there now is another file of its number: only kin matter.
+            Naming::Nameless if is_unasked => {}
+            Naming::Here | Naming::Rotated | Naming::Nameless => return,
         }
+        let Ok(Found { path, kin }) = found else {
+            // The directory cannot be listed: ask again with the next listing.
+            stream.seek_failed = true;
+            return;
+        };
+        stream.confirmed = false;
         // What was found is by its inode number. If that is known to have gone to
         // another file since, it is that one.
         let is_reused = self.by_place.get(&stream.place()) != Some(&id);
-        match found {
-            Ok(Some(_)) if is_reused => stream.naming = Naming::Nameless,
-            Ok(Some(path)) => {
+        let path = path.filter(|_| stream.naming == Naming::Sought && !is_reused);
+        match path {
+            Some(path) => {
                 let path: Arc<Path> = path.into();
                 stream.naming = Naming::Rotated;
-                stream.confirmed = false;
                 let old = std::mem::replace(&mut stream.path, path.clone());
                 self.unname(&old, id);
                 let holder = self.by_path.get(&path).and_then(|id| self.streams.get(id));
@@ -134,12 +141,12 @@ impl Schedule {
                     self.by_path.insert(path, id);
                 }
             }
-            Ok(None) => stream.naming = Naming::Nameless,
-            // The directory cannot be listed: ask again with the next listing.
-            Err(_) => {
-                stream.seek_failed = true;
-                return;
-            }
+            // Nothing else leads to an archive.
+            None if stream.packing.is_some() => return self.forget(id),
+            None => stream.naming = Naming::Nameless,
+        }
+        if is_unasked {
+            self.search(id, &kin);
         }
         self.dirty.insert(id);
         self.wake(id);
@@ -186,6 +193,7 @@ impl Schedule {
         }
         self.dirty.insert(id);
         self.orders.push_back(Turn::Close(id));
+        self.give_up_searching(id);
     }
 
     /// Another file was listed at the stream's name. One that is known to have no
@@ -206,16 +214,13 @@ impl Schedule {
         match stream.naming {
             Naming::Here => {
                 stream.naming = Naming::Sought;
+                stream.kin = Kin::Unasked;
                 stream.lost_after = self.n_listings;
                 stream.looked_for = false;
                 // What takes its place goes to disk as well: together.
                 self.dirty.insert(id);
-                self.orders.push_back(Turn::Seek {
-                    stream: id,
-                    path: stream.path.to_path_buf(),
-                    real: stream.real.as_deref().map(Path::to_owned),
-                    place: stream.place(),
-                });
+                let order = stream.seek();
+                self.orders.push_back(order);
                 let path = stream.path.clone();
                 self.want_around(&path);
                 self.miss(&path);
@@ -223,12 +228,9 @@ impl Schedule {
             // Its new name went as well.
             Naming::Rotated => {
                 stream.naming = Naming::Sought;
-                self.orders.push_back(Turn::Seek {
-                    stream: id,
-                    path: stream.path.to_path_buf(),
-                    real: None,
-                    place: stream.place(),
-                });
+                stream.real = None;
+                let order = stream.seek();
+                self.orders.push_back(order);
             }
             Naming::Sought => {}
             Naming::Nameless => {
@@ -244,7 +246,8 @@ impl Schedule {
                             self.by_place.remove(&place);
                         }
                     }
-                    return self.wake_heirs(id);
+                    self.wake_heirs(id);
+                    return self.go_on_searching(id);
                 }
                 if !is_told {
                     self.notices.push(Notice::Lost { path, n_lost });
@@ -268,13 +271,13 @@ impl Schedule {
         self.wanted.insert(Scope::Below(directory.to_owned()));
     }
 
-    fn next_stream_id(&mut self) -> StreamId {
+    pub(super) fn next_stream_id(&mut self) -> StreamId {
         let id = StreamId(self.next_id);
         self.next_id += 1;
         id
     }
 
-    fn add(&mut self, stream: Stream) {
+    pub(super) fn add(&mut self, stream: Stream) {
         let id = stream.id;
         self.by_place.insert(stream.place(), id);
         self.by_path.insert(stream.path.clone(), id);
@@ -297,6 +300,10 @@ impl Schedule {
         if let Some(&id) = self.by_place.get(&place)
             && let Some(stream) = self.streams.get(&id)
         {
+            if stream.packing.is_some() && !stream.identity.has_other_birth_than(&entry.facts) {
+                // An archive is read for the log's sake, not for its own name's.
+                return;
+            }
             if !stream.identity.has_other_birth_than(&entry.facts) {
                 return self.meet_again(id, entry, seen);
             }
@@ -310,6 +317,10 @@ impl Schedule {
                 stream.naming = Naming::Nameless;
                 stream.lost_after = self.n_listings;
                 stream.looked_for = false;
+                stream.kin = Kin::Unasked;
+                stream.seek_failed = false;
+                let order = stream.seek();
+                self.orders.push_back(order);
             }
             self.dirty.insert(id);
             self.meet_new(entry);
@@ -378,6 +389,15 @@ impl Schedule {
         if rules.is_empty() {
             return;
         }
+        if Packing::of(&entry.path).is_some() {
+            let logs = kinship::logs_of(&entry.path);
+            let is_kin = logs.iter().any(|log| self.by_path.contains_key(&**log));
+            if !is_kin && self.skipped.insert(entry.path.clone()) {
+                let path = entry.path.clone();
+                self.notices.push(Notice::ArchiveSkipped { path });
+            }
+            return;
+        }
         let before = self.predecessor(&entry.path);
         if let Some(&holder) = self.by_path.get(&*entry.path) {
             self.displace(holder);
@@ -395,12 +415,30 @@ impl Schedule {
         stream.real = entry.real.as_deref().map(Arc::from);
         stream.heir_of = before;
         self.place_at_start(&mut stream, &rules, entry);
+        if before.is_none() && stream.offset == 0 && stream.joined.is_empty() {
+            // Born since: it may be a copy of what was read under another name.
+            stream.heir_of = self.original_of(&entry.path);
+            stream.is_copy = stream.heir_of.is_some();
+        }
         self.notices.push(Notice::Follows {
             path: entry.path.clone(),
             offset: stream.offset,
         });
         self.add(stream);
         self.wake(id);
+    }
+}
+
+impl Stream {
+    /// Asks where it went.
+    pub(super) fn seek(&self) -> Turn {
+        Turn::Seek {
+            stream: self.id,
+            path: self.path.to_path_buf(),
+            real: self.real.as_deref().map(Path::to_owned),
+            place: self.place(),
+            log: self.name.to_path_buf(),
+        }
     }
 }
 

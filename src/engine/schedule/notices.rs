@@ -41,6 +41,19 @@ pub enum Notice {
         /// Bytes that were seen and can no longer be read.
         n_lost: u64,
     },
+    /// An archive holds what was not read yet, and cannot be read to its end.
+    ArchiveBroken {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// An archive that a pattern names and that belongs to no file that was followed.
+    /// Said once.
+    ArchiveSkipped {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file or directory cannot be read. Said once until it can.
     Unreadable {
         /// Which.
@@ -91,6 +104,8 @@ impl Notice {
             | Self::Truncated { .. }
             | Self::CutInPlace { .. }
             | Self::Lost { .. }
+            | Self::ArchiveBroken { .. }
+            | Self::ArchiveSkipped { .. }
             | Self::Unreadable { .. }
             | Self::Readable { .. }
             | Self::Back { .. }

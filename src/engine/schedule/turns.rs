@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::engine::identity::{Facts, Mark, Place};
 use crate::engine::ids::StreamId;
+use crate::engine::kinship::Packing;
 use crate::engine::scan::{Ending, Scanned};
 use crate::rules::pattern::Matcher;
 
@@ -67,6 +68,17 @@ pub struct Look {
     pub named: Option<Place>,
     /// The hashes of the stretches that were asked for.
     pub hashes: Vec<Option<u64>>,
+    /// Whether the host has not come so far yet in what it decompresses: ask again.
+    pub is_later: bool,
+}
+
+/// Where a file went.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Found {
+    /// Its name now, if it has one.
+    pub path: Option<PathBuf>,
+    /// The rotated files of its log, by their names; itself may be among them.
+    pub kin: Vec<Entry>,
 }
 
 /// A look at a file.
@@ -78,6 +90,8 @@ pub struct LookAt {
     pub path: PathBuf,
     /// Where it must be; whatever else stands at the name is not opened.
     pub place: Place,
+    /// How it is compressed. The stretches are those of what it holds.
+    pub packing: Option<Packing>,
     /// The stretches whose hashes are wanted.
     pub stretches: Vec<(u64, u64)>,
 }
@@ -91,6 +105,8 @@ pub struct Read {
     pub path: PathBuf,
     /// Where it must be.
     pub place: Place,
+    /// How it is compressed. Offsets are those of what it holds.
+    pub packing: Option<Packing>,
     /// Where the region begins.
     pub offset: u64,
     /// What must stand before it, or nothing is read.
@@ -120,6 +136,8 @@ pub enum ReadDone {
     },
     /// The bytes before the region are not those that were seen there.
     Changed,
+    /// The host has not come so far yet in what it decompresses: ask again.
+    Later,
 }
 
 /// The system did not do what was asked.
@@ -138,7 +156,8 @@ pub enum Turn {
     Look(LookAt),
     /// Read.
     Read(Read),
-    /// Find where a file went: first `real`, then any name in the directory of `path`.
+    /// Find where a file went: first `real`, then any name in the directory of `path`;
+    /// and which files in that directory are rotated ones of `log`, by their names.
     Seek {
         /// For the answer.
         stream: StreamId,
@@ -148,6 +167,8 @@ pub enum Turn {
         real: Option<PathBuf>,
         /// What it is known by.
         place: Place,
+        /// The name by which rules follow it.
+        log: PathBuf,
     },
     /// Close.
     Close(StreamId),

@@ -12,11 +12,13 @@ use logcrier::engine::answer::Reply;
 use logcrier::engine::commit::{Commit, Image};
 use logcrier::engine::identity::fingerprint;
 use logcrier::engine::ids::StreamId;
+use logcrier::engine::kinship;
 use logcrier::engine::message::Surface;
 use logcrier::engine::outbox::Post;
 use logcrier::engine::scan::{self, REGION_BYTES_MAX, Region};
 use logcrier::engine::schedule::{
-    Entry, Fault, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn,
+    Entry, Fault, Found as Whereabouts, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone,
+    Scope, Turn,
 };
 use logcrier::engine::time::Moment;
 use logcrier::engine::{Config, Engine, Input};
@@ -208,6 +210,7 @@ impl Agent {
                 path,
                 real,
                 place,
+                log,
             } => {
                 let at_place = |path: &Path| {
                     let found = files.resolve(path);
@@ -216,12 +219,18 @@ impl Agent {
                 let directory = path.parent().expect("files stand in directories");
                 let found = match files.unlistable.contains(directory) {
                     true => Err(fault("the directory cannot be listed")),
-                    false => Ok(real.filter(|real| at_place(real)).or_else(|| {
+                    false => {
                         let mut names = files.names().map(|(name, _, _)| name);
-                        let found =
-                            names.find(|name| name.parent() == Some(directory) && at_place(name));
-                        found.map(Path::to_owned)
-                    })),
+                        let beside = || {
+                            let found = names
+                                .find(|name| name.parent() == Some(directory) && at_place(name));
+                            found.map(Path::to_owned)
+                        };
+                        Ok(Whereabouts {
+                            path: real.filter(|real| at_place(real)).or_else(beside),
+                            kin: kin_of(&log, files),
+                        })
+                    }
                 };
                 Job::Tell(Input::Found(stream, found))
             }
@@ -278,6 +287,7 @@ impl Agent {
                 opened: None,
                 named,
                 hashes: Vec::new(),
+                is_later: false,
             });
         };
         if files.node(node).trouble == Some(Trouble::Broken) {
@@ -292,6 +302,7 @@ impl Agent {
             opened: Some(files.facts(node)),
             named,
             hashes: look.stretches.iter().map(hash).collect(),
+            is_later: false,
         })
     }
 
@@ -375,6 +386,17 @@ pub(crate) fn config(rules: Arc<RuleSet>, noticing: Noticing, seed: u64) -> Conf
         excluded_places: std::collections::BTreeSet::new(),
         seed,
     }
+}
+
+/// The rotated files of a log, by their names.
+fn kin_of(log: &Path, files: &Files) -> Vec<Entry> {
+    let kin = (files.names()).filter(|(path, _, _)| kinship::rank(log, path).is_some());
+    let entry = |(path, node, _): (&Path, NodeId, Option<&Path>)| Entry {
+        path: path.to_owned(),
+        real: None,
+        facts: files.facts(node),
+    };
+    kin.map(entry).collect()
 }
 
 /// The file whose bytes a read found.

@@ -125,6 +125,10 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
         ["truncate"] => world.truncate(0, 0),
         ["copytruncate"] => world.copy_and_truncate(0),
         ["recreate"] => world.recreate(0),
+        ["pack", n] => world.pack(0, n.parse().expect("a number")),
+        ["remove", name] => {
+            world.files.unlink(&Path::new("/logs").join(name));
+        }
         ["save"] => world.save(0),
         ["hardlink", name] => {
             let path = Path::new("/logs").join(name);

@@ -28,6 +28,7 @@ pub(crate) fn input(input: &Input) -> String {
                 if *at_end { ", at its end" } else { "" },
             ),
             Ok(ReadDone::Changed) => format!("read #{}: it changed", stream.0),
+            Ok(ReadDone::Later) => format!("read #{}: not there yet", stream.0),
             Err(fault) => format!("read #{}: {}", stream.0, fault.why),
         },
         Input::Found(stream, found) => format!("found #{}: {found:?}", stream.0),

@@ -280,6 +280,29 @@ impl World {
         self.truncate(log, 0);
     }
 
+    /// A rotated file is compressed: what it holds stands in another file then. Its
+    /// bytes stay readable here, for the host that reads them decompresses.
+    pub(crate) fn pack(&mut self, log: usize, number: usize) {
+        let plain = PathBuf::from(format!("{}.{number}", self.logs[log].path.display()));
+        let Some((node, _)) = self.files.resolve(&plain) else {
+            return;
+        };
+        let packed = PathBuf::from(format!("{}.gz", plain.display()));
+        let modified = self.files.facts(node).modified;
+        let (bytes, spans) = (
+            self.files.node(node).bytes.clone(),
+            self.files.node(node).spans.clone(),
+        );
+        let new = self.make(&packed);
+        self.files.append(new, &bytes, modified);
+        for span in &spans {
+            self.oracle.copied(span.line);
+        }
+        self.files.node_mut(new).spans = spans;
+        self.note(format_args!("{} is compressed", plain.display()));
+        self.remove(&plain);
+    }
+
     /// The file is cut to a length.
     pub(crate) fn truncate(&mut self, log: usize, len: u64) {
         self.reopen(log);

@@ -1,0 +1,438 @@
+//! The unread rest of a log: generations that were renamed, copied or compressed
+//! before they were read.
+//!
+//! ```text
+//!   a file loses its name ──► its kin are named ──► each is held against it
+//!                                                          │
+//!       newer than it and other ──► read from its start    │ oldest first
+//!       the same content, the file itself gone ──► read on ┘
+//! ```
+//!
+//! Only names that say so are kin ([`kinship`]), only what was written since the
+//! file was is looked at, and only bytes prove that a copy or an archive is the file
+//! itself. The search is made once for each file that loses its name, and what came
+//! of it goes to disk in one commit, so nothing is read twice.
+
+use std::time::Duration;
+
+use super::{Fault, Look, LookAt, Notice, Schedule};
+use crate::engine::identity::Mark;
+use crate::engine::ids::StreamId;
+use crate::engine::kinship::{self, Packing, Rank};
+use crate::engine::schedule::Entry;
+use crate::engine::stream::{Kin, Naming, Phase, Stream, Unread};
+use crate::engine::time::Moment;
+
+/// Kin that one search looks at, the newest ones.
+const KIN_MAX: usize = 64;
+
+/// How coarse the times are that compressors keep.
+const TIME_NANOS: i64 = 2_000_000_000;
+
+/// How often an archive that cannot be read is tried: for about a minute. It may be
+/// in the making.
+const TRIES_MAX: u32 = 7;
+
+/// A search for what was rotated after a file.
+#[derive(Debug)]
+pub(super) struct Search {
+    /// Newest first.
+    candidates: Vec<Candidate>,
+    /// Whether the file itself was found among them: then names tell what is newer.
+    is_anchored: bool,
+    /// Whether the head of the one that is looked at holds, and its marks are asked.
+    is_deep: bool,
+}
+
+/// A file that may be kin.
+#[derive(Debug)]
+struct Candidate {
+    stream: StreamId,
+    modified: i64,
+    verdict: Option<Verdict>,
+}
+
+/// What a file is to the one that lost its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// The same content.
+    Same,
+    /// Another generation.
+    Other,
+    /// Not to be read: older, gone, or not readable.
+    None,
+}
+
+impl Schedule {
+    /// Begins the search for what was rotated after a file that lost its name.
+    pub(super) fn search(&mut self, id: StreamId, kin: &[Entry]) {
+        let Some(lost) = self.streams.get_mut(&id) else {
+            return;
+        };
+        lost.kin = Kin::Asked;
+        let is_anchored = lost.naming == Naming::Rotated;
+        let is_anchored = is_anchored && kinship::rank(&lost.name, &lost.path).is_some();
+        let candidates = self.candidates(id, kin);
+        let search = Search {
+            candidates,
+            is_anchored,
+            is_deep: false,
+        };
+        self.searches.insert(id, search);
+        self.go_on_searching(id);
+    }
+
+    /// The files that may be newer generations of a log, newest first, as streams
+    /// that are held until it is known what they are.
+    fn candidates(&mut self, id: StreamId, kin: &[Entry]) -> Vec<Candidate> {
+        let Some(lost) = self.streams.get(&id) else {
+            return Vec::new();
+        };
+        let (log, path) = (lost.name.clone(), lost.path.clone());
+        let (since, is_found) = (lost.modified, lost.naming == Naming::Rotated);
+        let anchor = is_found.then(|| kinship::rank(&log, &path)).flatten();
+        let following = lost.following.clone();
+        let mut found: Vec<(Rank, &Entry)> = Vec::new();
+        for entry in kin {
+            let Some(rank) = kinship::rank(&log, &entry.path) else {
+                continue;
+            };
+            let order = anchor
+                .as_ref()
+                .and_then(|anchor| rank.is_newer_than(anchor));
+            let is_newer = order.unwrap_or(entry.facts.modified + TIME_NANOS >= since);
+            let is_followed = !self.rules_of(&entry.path).is_empty();
+            let is_known =
+                self.is_known(entry) || self.excluded_places.contains(&entry.facts.place);
+            // What is being compressed is there twice.
+            let is_twin = Packing::of(&entry.path).is_some()
+                && kin.iter().any(|other| {
+                    Packing::of(&other.path).is_none()
+                        && kinship::rank(&log, &other.path).as_ref() == Some(&rank)
+                });
+            if is_newer
+                && !is_known
+                && !is_twin
+                && (!is_followed || Packing::of(&entry.path).is_some())
+            {
+                found.push((rank, entry));
+            }
+        }
+        found.sort_by(|(one, a), (other, b)| {
+            let by_time = || b.facts.modified.cmp(&a.facts.modified);
+            match one.is_newer_than(other) {
+                Some(true) => std::cmp::Ordering::Less,
+                Some(false) if one != other => std::cmp::Ordering::Greater,
+                Some(false) | None => by_time(),
+            }
+        });
+        found.truncate(KIN_MAX);
+        let mut candidates = Vec::new();
+        for (_, entry) in found {
+            let held = self.next_stream_id();
+            let path = entry.path.as_path().into();
+            let mut stream = Stream::new(held, path, &entry.facts, following.clone());
+            stream.name = log.clone();
+            stream.naming = Naming::Rotated;
+            stream.packing = Packing::of(&entry.path);
+            stream.confirmed = true;
+            stream.looked_for = true;
+            stream.kin = Kin::Known;
+            stream.is_held = true;
+            stream.follows = Some(id);
+            if stream.packing.is_none() {
+                stream.size = entry.facts.size;
+            }
+            self.add(stream);
+            candidates.push(Candidate {
+                stream: held,
+                modified: entry.facts.modified,
+                verdict: None,
+            });
+        }
+        candidates
+    }
+
+    /// Whether a listed file is followed already.
+    fn is_known(&self, entry: &Entry) -> bool {
+        let holder = self.by_place.get(&entry.facts.place);
+        let holder = holder.and_then(|id| self.streams.get(id));
+        holder.is_some_and(|stream| !stream.identity.has_other_birth_than(&entry.facts))
+    }
+
+    /// Looks at the next candidate, or ends the search.
+    pub(super) fn go_on_searching(&mut self, id: StreamId) {
+        let Some(search) = self.searches.get_mut(&id) else {
+            return;
+        };
+        let open = (search.candidates.iter()).find(|candidate| candidate.verdict.is_none());
+        if let Some(open) = open.map(|candidate| candidate.stream) {
+            return self.wake(open);
+        }
+        let Some(lost) = self.streams.get(&id) else {
+            return;
+        };
+        // First it must be known whether the file itself is still within reach.
+        if lost.confirmed || lost.is_memory || search.candidates.is_empty() {
+            self.conclude(id);
+        }
+    }
+
+    /// What is asked of a candidate: its head, and if that is the same, all marks.
+    pub(super) fn look_at_kin(&mut self, id: StreamId) -> Option<LookAt> {
+        let of = self.streams.get(&id)?.follows;
+        let lost = of.and_then(|of| self.streams.get(&of));
+        let search = of.and_then(|of| self.searches.get(&of));
+        let (Some(lost), Some(search)) = (lost, search) else {
+            self.forget(id);
+            return None;
+        };
+        let asked = match search.is_deep || lost.identity.head.is_empty() {
+            true => lost.identity.probes(),
+            false => lost.identity.head.clone(),
+        };
+        let stream = self.streams.get_mut(&id)?;
+        stream.phase = Phase::Looking;
+        let look = LookAt {
+            stream: id,
+            path: stream.path.to_path_buf(),
+            place: stream.place(),
+            packing: stream.packing,
+            stretches: asked.iter().map(|mark| (mark.start, mark.end)).collect(),
+        };
+        stream.asked = asked;
+        Some(look)
+    }
+
+    /// Takes what a look at a candidate found.
+    pub(super) fn looked_at_kin(&mut self, now: Moment, id: StreamId, look: Result<Look, Fault>) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let asked = std::mem::take(&mut stream.asked);
+        let Some(of) = stream.follows else {
+            return;
+        };
+        let look = match look {
+            Ok(look) if look.is_later => return self.wake(id),
+            Ok(look) => look,
+            Err(fault) => {
+                let path = stream.path.to_path_buf();
+                if stream.tries_again(now) {
+                    // It may take long; the log itself is not to wait.
+                    if let Some(lost) = self.streams.get_mut(&of) {
+                        lost.kin = Kin::Slow;
+                    }
+                    return self.wake_heirs(of);
+                }
+                self.notices.push(Notice::ArchiveBroken {
+                    path,
+                    why: fault.why,
+                });
+                return self.judge_kin(of, id, Verdict::None);
+            }
+        };
+        stream.unread = None;
+        let Some(lost) = self.streams.get(&of) else {
+            return self.forget(id);
+        };
+        let Some(search) = self.searches.get_mut(&of) else {
+            return self.forget(id);
+        };
+        if look.opened.is_none() {
+            return self.judge_kin(of, id, Verdict::None);
+        }
+        let (head, all) = (&lost.identity.head, lost.identity.probes());
+        let holds = |marks: &[Mark]| {
+            let pairs = marks.iter().zip(&look.hashes);
+            marks.len() == look.hashes.len()
+                && pairs
+                    .into_iter()
+                    .all(|(mark, hash)| *hash == Some(mark.hash))
+        };
+        let is_deep = search.is_deep || head.is_empty();
+        search.is_deep = false;
+        if (!is_deep && asked != *head) || (is_deep && asked != all) {
+            // The file was read on meanwhile: the evidence is of yesterday.
+            return self.wake(id);
+        }
+        if !is_deep && holds(&asked) {
+            search.is_deep = true;
+            return self.wake(id);
+        }
+        // Of the marks only the newest tells; the others may be of an edit.
+        let newest = look.hashes.last().copied().flatten();
+        let is_same = is_deep
+            && lost.offset > 0
+            && !lost.identity.marks.is_empty()
+            && holds_head(head, &look.hashes)
+            && newest == all.last().map(|mark| mark.hash);
+        let verdict = match is_same {
+            true => Verdict::Same,
+            false => Verdict::Other,
+        };
+        self.judge_kin(of, id, verdict);
+    }
+
+    fn judge_kin(&mut self, of: StreamId, id: StreamId, verdict: Verdict) {
+        let Some(search) = self.searches.get_mut(&of) else {
+            return self.forget(id);
+        };
+        search.is_deep = false;
+        self.unpacking = None;
+        let mut is_older = false;
+        for candidate in &mut search.candidates {
+            if candidate.stream == id {
+                candidate.verdict = Some(verdict);
+                is_older = verdict == Verdict::Same;
+            } else if is_older {
+                candidate.verdict = Some(Verdict::None);
+            }
+        }
+        self.go_on_searching(of);
+    }
+
+    /// Ends a search: what is to be read is let go, oldest first, the rest forgotten.
+    fn conclude(&mut self, id: StreamId) {
+        let Some(search) = self.searches.remove(&id) else {
+            return;
+        };
+        let Some(lost) = self.streams.get_mut(&id) else {
+            return;
+        };
+        lost.kin = Kin::Known;
+        let (is_gone, since) = (lost.is_memory, lost.modified);
+        let record = lost.record();
+        self.dirty.insert(id);
+        let has_same = (search.candidates.iter()).any(|one| one.verdict == Some(Verdict::Same));
+        let mut last = id;
+        for candidate in search.candidates.iter().rev() {
+            let held = candidate.stream;
+            let is_read_on = candidate.verdict == Some(Verdict::Same) && is_gone;
+            // Where the file has no name and nothing proves which archive it is,
+            // only time tells what is newer.
+            let is_newer = candidate.verdict == Some(Verdict::Other)
+                && (has_same || search.is_anchored || (since > 0 && candidate.modified > since));
+            if !is_read_on && !is_newer {
+                self.forget(held);
+                continue;
+            }
+            let Some(stream) = self.streams.get_mut(&held) else {
+                continue;
+            };
+            if is_read_on {
+                stream.succeed(record.clone());
+            }
+            stream.is_held = false;
+            stream.follows = Some(last);
+            last = held;
+            self.notices.push(Notice::Follows {
+                path: stream.path.to_path_buf(),
+                offset: stream.offset,
+            });
+            self.dirty.insert(held);
+            self.wake(held);
+        }
+        for heir in self.streams.heirs_of(id) {
+            if let Some(heir) = self.streams.get_mut(&heir) {
+                heir.follows = Some(last);
+            }
+        }
+        self.wake_heirs(id);
+        if is_gone {
+            // Nothing more is to be seen of it.
+            if let Some(lost) = self.streams.get_mut(&id) {
+                lost.confirmed = true;
+            }
+        }
+        if has_same && is_gone {
+            // Another file has its content: nothing of it is lost.
+            if let Some(lost) = self.streams.get_mut(&id) {
+                lost.size = lost.offset;
+            }
+        }
+        self.wake(id);
+    }
+
+    /// Ends the search of a file that is let go.
+    pub(super) fn give_up_searching(&mut self, id: StreamId) {
+        if let Some(search) = self.searches.remove(&id) {
+            for candidate in search.candidates {
+                self.forget(candidate.stream);
+            }
+        }
+    }
+
+    /// After a read of an archive: it is read on, or finished for ever.
+    pub(super) fn go_on_unpacking(&mut self, id: StreamId, at_end: bool) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        stream.unread = None;
+        let is_over = at_end && stream.unfinished.is_none_or(|line| line.taken);
+        if is_over {
+            return self.forget(id);
+        }
+        if !at_end {
+            // What ends with the region goes on behind it.
+            stream.unfinished = None;
+        }
+        self.wake(id);
+    }
+
+    /// Whether an archive may have its turn, and no other has.
+    pub(super) fn may_unpack(&mut self, id: StreamId) -> bool {
+        let other = self.unpacking.and_then(|other| self.streams.get(&other));
+        // One that is tried again later is not waited for.
+        if other.is_some_and(|other| other.id != id && other.unread.is_none()) {
+            return false;
+        }
+        let is_waiting = |stream: &Stream| !stream.is_held && self.waits_for_older(stream);
+        if !self.streams.get(&id).is_some_and(is_waiting) {
+            self.unpacking = Some(id);
+        }
+        true
+    }
+
+    /// Whether an older generation is to be read first: the one before it, or one
+    /// before that.
+    pub(super) fn waits_for_older(&self, stream: &Stream) -> bool {
+        let mut older = stream.follows.and_then(|older| self.streams.get(&older));
+        for _ in 0..=KIN_MAX {
+            let Some(stream) = older else {
+                return false;
+            };
+            let is_behind = stream.packing.is_some() || stream.is_held || !stream.is_read();
+            if is_behind && stream.unread.is_none() && !stream.is_memory {
+                return true;
+            }
+            older = stream.follows.and_then(|older| self.streams.get(&older));
+        }
+        false
+    }
+}
+
+fn holds_head(head: &[Mark], hashes: &[Option<u64>]) -> bool {
+    head.iter()
+        .zip(hashes)
+        .all(|(mark, hash)| *hash == Some(mark.hash))
+}
+
+impl Stream {
+    /// Notes that an archive cannot be read for now. Returns whether it is to be
+    /// tried again.
+    pub(super) fn tries_again(&mut self, now: Moment) -> bool {
+        let path = self.name.clone();
+        let unread = self.unread.get_or_insert_with(|| {
+            Box::new(Unread {
+                path,
+                n_faults: 0,
+                retry: None,
+            })
+        });
+        let wait = Duration::from_secs(1 << unread.n_faults.min(4));
+        unread.n_faults += 1;
+        unread.retry = Some(now.after(wait));
+        unread.n_faults < TRIES_MAX
+    }
+}
