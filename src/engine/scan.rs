@@ -27,6 +27,21 @@ pub const LINE_BYTES_MAX: usize = 16 << 10;
 /// Bytes read at once. A line longer than this is skipped to its end.
 pub const REGION_BYTES_MAX: usize = 256 << 10;
 
+/// Bytes of a file's beginning that tell whether it is text.
+const TELLING_BYTES: usize = 64 << 10;
+
+/// NULs in a row that are a hole, not part of a text or of a binary format.
+const HOLE_BYTES_MIN: usize = 512;
+
+/// NULs of a short text, at most.
+const NULS_OF_TEXT_MAX: usize = 8;
+
+/// In text, of so many bytes at most one is NUL.
+const BYTES_PER_NUL_MIN: usize = 64;
+
+/// Bytes without a line's end in which carriage returns are seen for what they are.
+const RETURNS_BYTES_MIN: usize = 4 << 10;
+
 /// A stretch of a file, read from `offset`.
 #[derive(Debug, Clone, Copy)]
 pub struct Region<'a> {
@@ -72,6 +87,10 @@ pub struct Scanned {
     pub marks: Vec<Mark>,
     /// The mark of the unfinished line, if it was searched.
     pub rest: Option<Mark>,
+    /// Whether the file begins as no text does: nothing of it was searched.
+    pub is_binary: bool,
+    /// Whether there are carriage returns where lines should end.
+    pub has_bare_returns: bool,
 }
 
 /// A record that a rule selects.
@@ -111,9 +130,13 @@ pub fn scan(region: Region<'_>, matcher: &Matcher) -> Scanned {
         skipping: region.skipping,
         ..Scanned::default()
     };
+    if region.offset == 0 && is_binary(bytes) {
+        out.is_binary = true;
+        return out;
+    }
     // The rest of a line whose head was taken belongs to nobody.
     let begin = match (region.skipping, memchr::memchr(b'\n', bytes)) {
-        (false, _) => 0,
+        (false, _) => hole_before(bytes),
         (true, Some(line_end)) => {
             out.skipping = false;
             line_end + 1
@@ -125,6 +148,7 @@ pub fn scan(region: Region<'_>, matcher: &Matcher) -> Scanned {
     out.n_lines = memchr::memchr_iter(b'\n', &bytes[begin..whole]).count() as u64;
     let rest = &bytes[whole..];
     let mut upto = whole;
+    out.has_bare_returns = has_bare_returns(rest);
     if !rest.is_empty() && !out.skipping {
         if rest.len() >= REGION_BYTES_MAX - MARK_BYTES_MAX as usize {
             let n_cut = out.n_cut;
@@ -146,6 +170,57 @@ pub fn scan(region: Region<'_>, matcher: &Matcher) -> Scanned {
     out.head = head_marks(&region);
     out.marks = marks_before(&region, upto);
     out
+}
+
+/// The length of the hole that a region begins with. A writer that keeps its position
+/// while the file is cut short leaves one before its next line. What reaches to the
+/// end of the file may be room that is filled later: that is waited for.
+fn hole_before(bytes: &[u8]) -> usize {
+    match bytes.iter().position(|byte| *byte != 0) {
+        Some(n_nuls) => n_nuls,
+        None if bytes.len() >= REGION_BYTES_MAX - MARK_BYTES_MAX as usize => bytes.len(),
+        None => 0,
+    }
+}
+
+/// Whether a whole region is a hole, so that the host may look for where it ends.
+pub fn is_hole(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && hole_before(bytes) == bytes.len()
+}
+
+/// What a region held that is a hole which reaches up to `data`.
+pub fn jumped(region: &Region<'_>, data: u64) -> Scanned {
+    let hole = [0; MARK_BYTES_MAX as usize];
+    Scanned {
+        upto: data,
+        head: head_marks(region),
+        marks: vec![Mark::of(&hole, data - MARK_BYTES_MAX)],
+        ..Scanned::default()
+    }
+}
+
+/// Whether a file begins as no text does. One NUL among letters is a slip, and a long
+/// row of them is a hole.
+fn is_binary(bytes: &[u8]) -> bool {
+    let hole = bytes.iter().position(|byte| *byte != 0);
+    let hole = hole.unwrap_or(bytes.len());
+    let bytes = &bytes[hole..];
+    let bytes = &bytes[..bytes.len().min(TELLING_BYTES)];
+    let mut n_text = 0;
+    let mut n_nuls = 0;
+    for run in bytes.chunk_by(|one, other| (*one == 0) == (*other == 0)) {
+        match run[0] {
+            0 if run.len() < HOLE_BYTES_MIN => n_nuls += run.len(),
+            0 => {}
+            _ => n_text += run.len(),
+        }
+    }
+    n_nuls > NULS_OF_TEXT_MAX + n_text / BYTES_PER_NUL_MIN
+}
+
+/// Whether a stretch without a line's end has carriage returns where lines should end.
+fn has_bare_returns(rest: &[u8]) -> bool {
+    rest.len() >= RETURNS_BYTES_MIN && memchr::memchr_iter(b'\r', rest).take(3).count() == 3
 }
 
 /// Adds the hits in a part of the region.
@@ -291,3 +366,6 @@ fn mark_before(region: &Region<'_>, end: usize) -> Option<Mark> {
     };
     (!bytes.is_empty()).then(|| Mark::of(&bytes, at - bytes.len() as u64))
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,6 +104,14 @@ pub struct Stream {
     pub packing: Option<Packing>,
     /// Whether it is known what was rotated after it.
     pub kin: Kin,
+    /// Whether it was found only after it was rotated.
+    pub was_found_rotated: bool,
+    /// A file that it may be a copy of, if it is not the continuation of another.
+    pub copy_of: Option<StreamId>,
+    /// Whether it begins as no text does: it is not read.
+    pub is_binary: bool,
+    /// Whether it was said that its lines end in carriage returns.
+    pub has_bare_returns: bool,
     /// Whether `heir_of` may stand there still, and this is a copy of it.
     pub is_copy: bool,
     /// Its size, and since when it has not grown, while it may be a copy in the making.
@@ -222,6 +230,10 @@ impl Stream {
             looked_for: false,
             packing: None,
             kin: Kin::Unasked,
+            was_found_rotated: false,
+            copy_of: None,
+            is_binary: false,
+            has_bare_returns: false,
             is_copy: false,
             grows: None,
             is_held: false,
@@ -296,6 +308,8 @@ impl Stream {
         self.size = from;
         self.modified = 0;
         self.skipping = false;
+        self.is_binary = false;
+        self.has_bare_returns = false;
         self.taken = None;
         self.unfinished = None;
         // Nobody can tell old lines from new ones behind the cut.
@@ -359,7 +373,7 @@ impl Stream {
 
     /// Whether there is nothing more to search for now.
     pub fn is_read(&self) -> bool {
-        self.n_behind() <= self.unfinished.map_or(0, |line| line.n_bytes)
+        self.is_binary || self.n_behind() <= self.unfinished.map_or(0, |line| line.n_bytes)
     }
 
     /// How the next read should treat an unfinished line.

@@ -16,7 +16,7 @@ use crate::engine::Input;
 use crate::engine::identity::{Facts, MARK_BYTES_MAX, Place, fingerprint};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing};
-use crate::engine::scan::{REGION_BYTES_MAX, Region, scan};
+use crate::engine::scan::{REGION_BYTES_MAX, Region, is_hole, jumped, scan};
 use crate::engine::schedule::{
     Entry, Fault, Found, Listing, Look, LookAt, Read, ReadDone, Scope, Turn,
 };
@@ -425,6 +425,15 @@ fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDo
         skipping: read.skipping,
         ending: read.ending,
     };
+    if is_hole(bytes) && !read.skipping {
+        // Where the file system cannot tell, the hole is read like all else.
+        let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(begin + n_read as u64));
+        if let Ok(data) = data {
+            let scanned = jumped(&region, data);
+            let at_end = false;
+            return Ok(ReadDone::Scanned { scanned, at_end });
+        }
+    }
     Ok(ReadDone::Scanned {
         scanned: scan(region, &read.matcher),
         at_end: n_read < buffer.len(),

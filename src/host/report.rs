@@ -51,6 +51,12 @@ fn file(notice: &Notice) {
         Notice::Lost { path, n_lost } => {
             warn!(path = %path.display(), n_lost, "gone before it was read to its end");
         }
+        Notice::Binary { path } => {
+            warn!(path = %path.display(), "is no text and is not read");
+        }
+        Notice::BareReturns { path } => {
+            warn!(path = %path.display(), "its lines end in carriage returns only, which is not supported");
+        }
         Notice::ArchiveBroken { path, why } => {
             warn!(path = %path.display(), why, "cannot be decompressed to its end; what it held up to there was read");
         }

@@ -205,12 +205,19 @@ impl Schedule {
         remembered.lost_after = self.n_listings;
         self.orders.push_back(remembered.seek());
         self.streams.insert(remembered);
+        // First it must be known which files were there by now: in a later one may
+        // stand what is read from now on.
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.follows = Some(ghost);
+        }
         for heir in self.streams.heirs_of(id) {
-            if let Some(heir) = self.streams.get_mut(&heir)
-                && heir.is_copy
-            {
+            let Some(heir) = self.streams.get_mut(&heir) else {
+                continue;
+            };
+            if heir.is_copy {
                 heir.heir_of = Some(ghost);
             }
+            heir.copy_of = heir.copy_of.map(|_| ghost);
         }
         self.want_around(&path);
     }

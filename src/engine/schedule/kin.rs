@@ -38,10 +38,20 @@ const TRIES_MAX: u32 = 7;
 pub(super) struct Search {
     /// Newest first.
     candidates: Vec<Candidate>,
-    /// Whether the file itself was found among them: then names tell what is newer.
-    is_anchored: bool,
+    newer: Newer,
     /// Whether the head of the one that is looked at holds, and its marks are asked.
     is_deep: bool,
+}
+
+/// How it is known what is newer, where no copy proves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Newer {
+    /// The file itself was found among its kin.
+    ByName,
+    /// It was written later.
+    ByTime,
+    /// Nothing tells.
+    Never,
 }
 
 /// A file that may be kin.
@@ -70,12 +80,21 @@ impl Schedule {
             return;
         };
         lost.kin = Kin::Asked;
-        let is_anchored = lost.naming == Naming::Rotated;
-        let is_anchored = is_anchored && kinship::rank(&lost.name, &lost.path).is_some();
+        let is_found = lost.naming == Naming::Rotated;
+        let is_found = is_found && kinship::rank(&lost.name, &lost.path).is_some();
+        let (is_ghost, name) = (lost.is_memory && lost.is_held, lost.name.clone());
+        let holder = self.by_path.get(&name).and_then(|id| self.streams.get(id));
+        // What the log was read since it was cut short may stand in a copy as well.
+        let is_untouched = holder.is_none_or(|holder| holder.offset == 0);
+        let newer = match (is_found, is_ghost) {
+            (true, _) => Newer::ByName,
+            (false, true) if !is_untouched => Newer::Never,
+            (false, _) => Newer::ByTime,
+        };
         let candidates = self.candidates(id, kin);
         let search = Search {
             candidates,
-            is_anchored,
+            newer,
             is_deep: false,
         };
         self.searches.insert(id, search);
@@ -139,6 +158,7 @@ impl Schedule {
             stream.looked_for = true;
             stream.kin = Kin::Known;
             stream.is_held = true;
+            stream.was_found_rotated = true;
             stream.follows = Some(id);
             if stream.packing.is_none() {
                 stream.size = entry.facts.size;
@@ -312,7 +332,11 @@ impl Schedule {
             // Where the file has no name and nothing proves which archive it is,
             // only time tells what is newer.
             let is_newer = candidate.verdict == Some(Verdict::Other)
-                && (has_same || search.is_anchored || (since > 0 && candidate.modified > since));
+                && match search.newer {
+                    Newer::ByName => true,
+                    Newer::ByTime => has_same || (since > 0 && candidate.modified > since),
+                    Newer::Never => false,
+                };
             if !is_read_on && !is_newer {
                 self.forget(held);
                 continue;
@@ -402,6 +426,9 @@ impl Schedule {
             let Some(stream) = older else {
                 return false;
             };
+            if stream.is_memory && stream.kin == Kin::Unasked && !stream.seek_failed {
+                return true;
+            }
             let is_behind = stream.packing.is_some() || stream.is_held || !stream.is_read();
             if is_behind && stream.unread.is_none() && !stream.is_memory {
                 return true;

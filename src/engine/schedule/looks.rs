@@ -22,7 +22,13 @@ impl Schedule {
         if self.streams.get(&id)?.is_held && !self.streams.get(&id)?.is_memory {
             return self.look_at_kin(id);
         }
-        let heirship = self.heirship(id);
+        let mut heirship = self.heirship(id);
+        let stream = self.streams.get_mut(&id)?;
+        if heirship == Heirship::Own && stream.copy_of.is_some() {
+            stream.heir_of = stream.copy_of.take();
+            stream.is_copy = true;
+            heirship = self.heirship(id);
+        }
         let inherited = match heirship {
             Heirship::Own => None,
             Heirship::Of(old) => self.streams.get(&old).map(|old| old.identity.probes()),
@@ -248,7 +254,12 @@ impl Schedule {
         let Some(kept) = self.rotated.get(name) else {
             return;
         };
-        let oldest = kept.first().filter(|_| kept.len() > ROTATED_KEPT).copied();
+        let was_found =
+            |id: &StreamId| (self.streams.get(id)).is_some_and(|stream| stream.was_found_rotated);
+        // Those that were found rotated are older than any that were seen before.
+        let found = kept.iter().rfind(|id| was_found(id));
+        let oldest = found.or(kept.first()).copied();
+        let oldest = oldest.filter(|_| kept.len() > ROTATED_KEPT);
         if let Some(oldest) = oldest
             && let Some(stream) = self.streams.get_mut(&oldest)
         {

@@ -365,6 +365,17 @@ impl Schedule {
                 return Vec::new();
             }
         };
+        if scanned.is_binary {
+            if !std::mem::replace(&mut stream.is_binary, true) {
+                let path = stream.path.to_path_buf();
+                self.notices.push(Notice::Binary { path });
+            }
+            return Vec::new();
+        }
+        if scanned.has_bare_returns && !std::mem::replace(&mut stream.has_bare_returns, true) {
+            let path = stream.path.to_path_buf();
+            self.notices.push(Notice::BareReturns { path });
+        }
         let before = (stream.offset, stream.taken.clone());
         if scanned.n_cut > 0 {
             self.notices.push(Notice::LinesCut {

@@ -129,7 +129,15 @@ impl Schedule {
         // What was found is by its inode number. If that is known to have gone to
         // another file since, it is that one.
         let is_reused = self.by_place.get(&stream.place()) != Some(&id);
-        let path = path.filter(|_| stream.naming == Naming::Sought && !is_reused);
+        // A compressor frees the number, and its next archive may get it.
+        let is_archive = |path: &PathBuf| Packing::of(path) != stream.packing;
+        let is_stranger = |path: &PathBuf| {
+            (kin.iter().find(|entry| entry.path == *path))
+                .is_some_and(|entry| stream.identity.has_other_birth_than(&entry.facts))
+        };
+        let path = path
+            .filter(|path| !is_archive(path) && !is_stranger(path))
+            .filter(|_| stream.naming == Naming::Sought && !is_reused);
         match path {
             Some(path) => {
                 let path: Arc<Path> = path.into();
@@ -415,10 +423,9 @@ impl Schedule {
         stream.real = entry.real.as_deref().map(Arc::from);
         stream.heir_of = before;
         self.place_at_start(&mut stream, &rules, entry);
-        if before.is_none() && stream.offset == 0 && stream.joined.is_empty() {
+        if stream.offset == 0 && stream.joined.is_empty() {
             // Born since: it may be a copy of what was read under another name.
-            stream.heir_of = self.original_of(&entry.path);
-            stream.is_copy = stream.heir_of.is_some();
+            stream.copy_of = self.original_of(&entry.path);
         }
         self.notices.push(Notice::Follows {
             path: entry.path.clone(),

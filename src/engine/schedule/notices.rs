@@ -54,6 +54,17 @@ pub enum Notice {
         /// Which.
         path: PathBuf,
     },
+    /// A file begins as no text does, and is not read.
+    Binary {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The lines of a file end in carriage returns only, as no system of today ends
+    /// them: it has no lines for us.
+    BareReturns {
+        /// Which.
+        path: PathBuf,
+    },
     /// A file or directory cannot be read. Said once until it can.
     Unreadable {
         /// Which.
@@ -106,6 +117,8 @@ impl Notice {
             | Self::Lost { .. }
             | Self::ArchiveBroken { .. }
             | Self::ArchiveSkipped { .. }
+            | Self::Binary { .. }
+            | Self::BareReturns { .. }
             | Self::Unreadable { .. }
             | Self::Readable { .. }
             | Self::Back { .. }

@@ -17,7 +17,7 @@ pub(super) struct Roll {
     streams: BTreeMap<StreamId, Box<Kept>>,
     /// Resting streams that want a look at a time.
     due: BTreeSet<(Moment, StreamId)>,
-    /// Which streams may be the continuation of which.
+    /// Which streams may be the continuation, or a copy, of which.
     heirs: BTreeSet<(StreamId, StreamId)>,
     /// Streams that do not stand at the name by which rules follow them.
     lost: BTreeSet<(Arc<Path>, StreamId)>,
@@ -38,6 +38,7 @@ struct Kept {
 struct Filed {
     due: Option<Moment>,
     heir_of: Option<StreamId>,
+    copy_of: Option<StreamId>,
     lost: Option<Arc<Path>>,
 }
 
@@ -46,6 +47,7 @@ impl Filed {
         Self {
             due: due(stream),
             heir_of: stream.heir_of,
+            copy_of: stream.copy_of,
             lost: (stream.naming != Naming::Here).then(|| stream.name.clone()),
         }
     }
@@ -118,7 +120,7 @@ impl Roll {
         touched.chain(filed.map(|(at, _)| *at)).min()
     }
 
-    /// The streams that may be the continuation of another.
+    /// The streams that may be the continuation, or a copy, of another.
     pub(super) fn heirs_of(&mut self, id: StreamId) -> Vec<StreamId> {
         self.file();
         let heirs = self
@@ -159,7 +161,8 @@ impl Roll {
             let old = std::mem::replace(&mut kept.filed, filed.clone());
             self.unfile(id, &old);
             self.due.extend(filed.due.map(|at| (at, id)));
-            self.heirs.extend(filed.heir_of.map(|old| (old, id)));
+            let olds = filed.heir_of.into_iter().chain(filed.copy_of);
+            self.heirs.extend(olds.map(|old| (old, id)));
             self.lost.extend(filed.lost.map(|name| (name, id)));
         }
     }
@@ -168,7 +171,7 @@ impl Roll {
         if let Some(at) = filed.due {
             self.due.remove(&(at, id));
         }
-        if let Some(old) = filed.heir_of {
+        for old in filed.heir_of.into_iter().chain(filed.copy_of) {
             self.heirs.remove(&(old, id));
         }
         if let Some(name) = &filed.lost {
