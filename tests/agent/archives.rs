@@ -6,7 +6,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::support::{Space, World};
+use crate::support::{Space, World, wait_for};
 
 const COUNTED: &str = "
 rules:
@@ -126,7 +126,7 @@ fn b7_an_archive_in_the_making_is_waited_for() {
     log.numbers(5);
     world.start();
     // The log itself does not wait for it.
-    space.wait_events(8);
+    wait_for("the log itself", || (space.n_events() >= 8).then_some(()));
     fs::OpenOptions::new()
         .append(true)
         .open(&archive)

@@ -77,6 +77,8 @@ pub(crate) struct Files {
     pub(crate) tells_birth: bool,
     /// Whether a freed inode number is given out again at once.
     pub(crate) reuses_numbers: bool,
+    /// How often the file system was mounted anew.
+    pub(crate) n_mounts: u64,
     /// Directories that cannot be listed for now.
     pub(crate) unlistable: BTreeSet<PathBuf>,
     happened: Vec<Happened>,
@@ -239,7 +241,7 @@ impl Files {
 
     pub(crate) fn place(&self, id: NodeId) -> Place {
         Place {
-            device: 1,
+            device: 1 + self.n_mounts,
             inode: self.node(id).number,
         }
     }

@@ -125,6 +125,27 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
         ["truncate"] => world.truncate(0, 0),
         ["copytruncate"] => world.copy_and_truncate(0),
         ["recreate"] => world.recreate(0),
+        ["recreate", times] => {
+            for _ in 0..times.trim_start_matches('x').parse().expect("a number") {
+                world.recreate(0);
+            }
+        }
+        ["numbers", "reused"] => world.files.reuses_numbers = true,
+        ["births", "told"] => world.files.tells_birth = true,
+        ["sizes", "stale"] => world.makings.tells_stale = true,
+        ["sizes", "true"] => world.makings.tells_stale = false,
+        ["remount"] => world.files.n_mounts += 1,
+        ["cut", n] => {
+            let n: u64 = n.parse().expect("a number");
+            let len = world.log_len(0);
+            world.truncate(0, len - n);
+        }
+        ["mv", from, to] => {
+            let directory = Path::new("/logs");
+            world
+                .files
+                .rename(&directory.join(from), &directory.join(to));
+        }
         ["pack", n] => world.pack(0, n.parse().expect("a number")),
         ["remove", name] => {
             world.files.unlink(&Path::new("/logs").join(name));
