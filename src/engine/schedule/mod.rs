@@ -7,6 +7,29 @@
 //!
 //! Turns are short, a look or one region, and given in order: a file at full
 //! speed delays the others by no more than a region.
+//!
+//! # What file systems and people do, and what comes of it
+//!
+//! | what happens | what comes of it |
+//! |---|---|
+//! | renamed and made anew, also several times between two looks | every generation is read, oldest first, while it lies in its directory under a rotated name (`.1`, `-20261121`, …) |
+//! | rotated and compressed (`.gz`, `.zst`, `.bz2`, `.xz`) before it was read | the unread rest is read from the archive, once; one that is being made is waited for, one that is broken is reported |
+//! | rotated under another name, or into another directory, before it was opened | not found: nothing but a name says who is kin |
+//! | copied and truncated | the copy is known by its bytes, and what was not read before is read from it. Lines written between the copying and the cutting are in neither file: the tool that rotates loses them |
+//! | truncated and written anew, to any size | noticed by the bytes of the head and before the position |
+//! | truncated and written with the same bytes again | cannot be told from a file that was left alone |
+//! | its last lines removed in place | read on behind the newest mark that holds; cut to less than half, it is read anew |
+//! | bytes in its middle changed behind our back | not noticed: what was read is not read again |
+//! | deleted | read to its end through the open descriptor; of a file that was not open yet the rest is gone, and reported |
+//! | its inode number given to another file | told by the time of birth where the file system has one, else by bytes; a file of which nothing was read gives no proof |
+//! | device numbers that change with a mount | its content is proven by its bytes, from 64 of them on |
+//! | hard links and links to one file | read once, for the rules of all its names |
+//! | links turned to another file | both are read |
+//! | holes, or NULs before a line | jumped over; NULs up to the end of the file are waited for, for they may be filled |
+//! | no text | skipped with one warning, as are archives of which nothing was followed |
+//! | lines that end in `\r` only | not supported: warned of once |
+//! | a directory that cannot be listed | nothing below it is taken for gone |
+//! | a file that cannot be read | tried again after 1 s, 2 s, and so on up to 30 s; the others go on |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
