@@ -48,7 +48,9 @@ pub(super) struct Search {
 enum Newer {
     /// The file itself was found among its kin.
     ByName,
-    /// It was written later.
+    /// One that holds the same content was found, and others are newer than that.
+    ByCopy,
+    /// So, or it was written later.
     ByTime,
     /// Nothing tells.
     Never,
@@ -86,9 +88,15 @@ impl Schedule {
         let holder = self.by_path.get(&name).and_then(|id| self.streams.get(id));
         // What the log was read since it was cut short may stand in a copy as well.
         let is_untouched = holder.is_none_or(|holder| holder.offset == 0);
+        // So may what was read of other generations: then time alone proves nothing.
+        let is_only = !(self.streams.lost_from(&name).into_iter()).any(|other| {
+            let other = self.streams.get(&other).filter(|other| other.id != id);
+            other.is_some_and(|other| !other.is_held || other.is_memory)
+        });
         let newer = match (is_found, is_ghost) {
             (true, _) => Newer::ByName,
             (false, true) if !is_untouched => Newer::Never,
+            (false, _) if !is_only => Newer::ByCopy,
             (false, _) => Newer::ByTime,
         };
         let candidates = self.candidates(id, kin);
@@ -334,6 +342,7 @@ impl Schedule {
             let is_newer = candidate.verdict == Some(Verdict::Other)
                 && match search.newer {
                     Newer::ByName => true,
+                    Newer::ByCopy => has_same,
                     Newer::ByTime => has_same || (since > 0 && candidate.modified > since),
                     Newer::Never => false,
                 };
