@@ -48,9 +48,7 @@ pub(super) struct Search {
 enum Newer {
     /// The file itself was found among its kin.
     ByName,
-    /// One that holds the same content was found, and others are newer than that.
-    ByCopy,
-    /// So, or it was written later.
+    /// It was written later.
     ByTime,
     /// Nothing tells.
     Never,
@@ -84,20 +82,12 @@ impl Schedule {
         lost.kin = Kin::Asked;
         let is_found = lost.naming == Naming::Rotated;
         let is_found = is_found && kinship::rank(&lost.name, &lost.path).is_some();
-        let (is_ghost, name) = (lost.is_memory && lost.is_held, lost.name.clone());
-        let holder = self.by_path.get(&name).and_then(|id| self.streams.get(id));
-        // What the log was read since it was cut short may stand in a copy as well.
-        let is_untouched = holder.is_none_or(|holder| holder.offset == 0);
-        // So may what was read of other generations: then time alone proves nothing.
-        let is_only = !(self.streams.lost_from(&name).into_iter()).any(|other| {
-            let other = self.streams.get(&other).filter(|other| other.id != id);
-            other.is_some_and(|other| !other.is_held || other.is_memory)
-        });
+        let is_ghost = lost.is_memory && lost.is_held;
         let newer = match (is_found, is_ghost) {
             (true, _) => Newer::ByName,
-            (false, true) if !is_untouched => Newer::Never,
-            (false, _) if !is_only => Newer::ByCopy,
-            (false, _) => Newer::ByTime,
+            // What was read of the log before or since may stand in a copy as well.
+            (false, true) => Newer::Never,
+            (false, false) => Newer::ByTime,
         };
         let candidates = self.candidates(id, kin);
         let search = Search {
@@ -342,7 +332,6 @@ impl Schedule {
             let is_newer = candidate.verdict == Some(Verdict::Other)
                 && match search.newer {
                     Newer::ByName => true,
-                    Newer::ByCopy => has_same,
                     Newer::ByTime => has_same || (since > 0 && candidate.modified > since),
                     Newer::Never => false,
                 };
