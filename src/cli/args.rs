@@ -1,10 +1,14 @@
 //! The command line, and the words of its help.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::rules::RuleKey;
+use crate::rules::checks::StatusMap;
 use crate::sandbox::faults::Fault;
 
 /// Watches log files against rules and posts what matters to Google Chat.
@@ -46,6 +50,16 @@ pub enum Command {
     /// Post one message, to see that a webhook works
     #[command(after_help = "Example:\n  logcrier send --space ops 'hello from web-03'")]
     Send(SendArgs),
+
+    /// Run a command once and post when it fails, for cron
+    #[command(after_help = "Examples:\n  \
+        logcrier exec --key backup -- /usr/local/bin/backup\n  \
+        logcrier exec --key db-dump --timeout 2h --status '0=ok,1-9=warning,*=critical' -- dump\n\n\
+        Standard input, output, signals and the exit status are the command's own: 128+n for a \
+        signal, 124 at the timeout, 126 and 127 if it cannot be started. What came of it goes to \
+        the running agent; without one it is posted from here; where that fails too it waits in \
+        the state directory. A rule with `exec: true` under the key says more about it.")]
+    Exec(ExecArgs),
 
     /// Be a Google Chat space on loopback, with a page that shows its threads
     #[command(after_help = "Examples:\n  \
@@ -139,6 +153,45 @@ pub struct SendArgs {
     /// What to say
     #[arg(value_name = "TEXT")]
     pub text: String,
+}
+
+/// The arguments of `exec`.
+#[derive(Debug, clap::Args)]
+pub struct ExecArgs {
+    /// The key to report under: a rule's, or any other
+    #[arg(long, value_name = "NAME", value_parser = parse_key)]
+    pub key: RuleKey,
+
+    /// End it after this long: SIGTERM, 5 s later SIGKILL
+    #[arg(long, value_name = "DURATION", value_parser = crate::rules::parse_duration_argument)]
+    pub timeout: Option<Duration>,
+
+    /// What exit statuses mean: exit, nagios, or entries such as 0=ok,1-9=warning,*=critical
+    #[arg(long, value_name = "MAP", value_parser = parse_status)]
+    pub status: Option<String>,
+
+    /// The settings file [default: /etc/logcrier/logcrier.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// A rule file, besides those that the settings name; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+
+    /// The command and its arguments
+    #[arg(value_name = "COMMAND", required = true, last = true)]
+    pub command: Vec<OsString>,
+}
+
+fn parse_key(text: &str) -> Result<RuleKey, String> {
+    RuleKey::parse(text).ok_or_else(|| {
+        "lower-case letters, digits, `.`, `_` and `-` only, at most 63, and not the agent's own"
+            .to_owned()
+    })
+}
+
+fn parse_status(text: &str) -> Result<String, String> {
+    StatusMap::parse(text).map(|_| text.to_owned())
 }
 
 /// The arguments of `sandbox`.

@@ -17,6 +17,8 @@ pub mod run;
 
 pub mod send;
 
+pub mod exec;
+
 pub mod sandbox;
 
 pub mod demo;
@@ -38,6 +40,8 @@ pub enum Outcome {
     Failed,
     /// 2: the command line cannot be understood.
     Usage,
+    /// That of the command under `exec`, whatever it is.
+    Status(u8),
 }
 
 impl Outcome {
@@ -47,6 +51,7 @@ impl Outcome {
             Self::Fine => 0,
             Self::Failed => 1,
             Self::Usage => 2,
+            Self::Status(code) => code,
         }
     }
 }
@@ -101,6 +106,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
             })
         }
         Command::Send(args) => send::run(&args, &surroundings, out, err),
+        Command::Exec(args) => exec::run(&args, &surroundings, err),
         Command::Sandbox(args) => {
             let options = crate::sandbox::Options {
                 listen: args.listen,

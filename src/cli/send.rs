@@ -88,7 +88,7 @@ pub fn run(
 }
 
 /// Posts, and tries again while it makes sense and there is time.
-async fn try_to(chat: &Chat, space: &Space, post: &Post) -> Result<(), String> {
+pub(super) async fn try_to(chat: &Chat, space: &Space, post: &Post) -> Result<(), String> {
     let began = clock::now().moment;
     let left = || began.after(PATIENCE).from_now(clock::now().moment);
     loop {

@@ -62,7 +62,7 @@ pub mod commit;
 
 use answer::Reply;
 use checks::finding::Ran;
-use checks::{Checks, Order, RunId};
+use checks::{Checks, Order, RunId, Told};
 use commit::{Commit, Image, Kind, MessageRecord, MessageState, Plain};
 use events::{Event, Ids};
 use identity::Place;
@@ -119,6 +119,8 @@ pub enum Input {
     Ran(RunId, Ran),
     /// A command that was said to be stuck is gone after all.
     Gone(RunId),
+    /// `logcrier exec` tells what came of a command; answered by [`Action::Answer`].
+    Told(Told),
     /// A commit is on disk, or not.
     Committed(CommitId, Result<(), Fault>),
     /// The server answered, or did not.
@@ -139,6 +141,8 @@ pub enum Action {
     Run(checks::Start),
     /// End a command and all that it started; its answer is not waited for.
     StopRun(RunId),
+    /// Tell who told of a command that it is on disk, or why it is not taken.
+    Answer(u64, Result<(), String>),
     /// Write to disk; answered by [`Input::Committed`].
     Commit(Commit),
     /// Post; answered by [`Input::Answered`].
@@ -213,6 +217,8 @@ pub struct Engine {
     schedule: Schedule,
     instances: Instances,
     checks: Checks,
+    /// What was told and is answered once it is on disk.
+    tickets: Vec<u64>,
     outbox: Outbox,
     next_message: u64,
     actions: std::collections::VecDeque<Action>,
@@ -246,6 +252,7 @@ struct Committing {
     streams: Vec<StreamId>,
     instances: Vec<events::InstanceId>,
     checks: Vec<RuleKey>,
+    tickets: Vec<u64>,
     messages: Vec<MessageId>,
     has_globs: bool,
     makes_ready: bool,
@@ -277,6 +284,7 @@ impl Engine {
             schedule: Schedule::new(rules.clone(), config.noticing, start, now.moment),
             instances: Instances::new(image.instances.into_values(), now),
             checks: Checks::new(image.checks.into_values(), &rules, now),
+            tickets: Vec::new(),
             outbox: Outbox::new(
                 &rules,
                 Ids::new(image.incarnation),
@@ -345,6 +353,18 @@ impl Engine {
                 self.deliver(now, births, Kind::State);
             }
             Input::Gone(run) => self.checks.gone(run),
+            Input::Told(told) => {
+                let (rules, outbox) = (self.rules.clone(), &mut self.outbox);
+                match self.checks.told(now, &told, &rules, &self.ids, outbox) {
+                    Ok(births) => {
+                        self.deliver(now, births, Kind::State);
+                        self.tickets.push(told.ticket);
+                    }
+                    Err(why) => self
+                        .actions
+                        .push_back(Action::Answer(told.ticket, Err(why))),
+                }
+            }
             Input::Committed(commit, outcome) => self.committed(now, commit, outcome),
             Input::Answered(message, reply) => self.answered(now, message, &reply),
             Input::Reload(rules) => self.reload(now, rules),
@@ -637,6 +657,8 @@ impl Engine {
         match (is_dirty || !self.unsent.is_empty(), is_wanted) {
             (true, true) => self.begin_commit(now, becomes_ready),
             (false, _) => {
+                let tickets = std::mem::take(&mut self.tickets);
+                self.answer(tickets);
                 self.consequences_due = None;
                 self.progress_due = None;
                 if becomes_ready {
@@ -699,6 +721,7 @@ impl Engine {
                 .chain(&instances_gone)
                 .cloned()
                 .collect(),
+            tickets: std::mem::take(&mut self.tickets),
             checks: (checks.iter().map(|record| &record.key))
                 .chain(&checks_gone)
                 .cloned()
@@ -738,6 +761,7 @@ impl Engine {
                 self.report(Report::StateRecovered);
             }
             self.n_commit_faults = 0;
+            self.answer(done.tickets);
             if done.makes_ready {
                 self.say_ready();
             }
@@ -753,6 +777,7 @@ impl Engine {
         self.schedule.mark_dirty(done.streams);
         self.instances.mark_dirty(done.instances);
         self.checks.mark_dirty(done.checks);
+        self.tickets.extend(done.tickets);
         self.outbox.mark_dirty(done.messages);
         if done.has_globs {
             self.schedule.mark_globs();
@@ -775,6 +800,13 @@ impl Engine {
             // What is not on disk was not said either, and stays in the files.
             self.say_stopped();
         }
+    }
+
+    fn answer(&mut self, tickets: Vec<u64>) {
+        let answers = tickets
+            .into_iter()
+            .map(|ticket| Action::Answer(ticket, Ok(())));
+        self.actions.extend(answers);
     }
 
     fn say_ready(&mut self) {

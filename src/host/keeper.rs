@@ -40,9 +40,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::capture::Capture;
 use super::clock;
 use super::users::Account;
-use crate::engine::checks::finding::{Captured, Ended, HEAD_BYTES_MAX, Ran, TAIL_BYTES_MAX};
+use crate::engine::checks::finding::{Captured, Ended, Ran};
 use crate::engine::time::Moment;
 
 /// From SIGTERM to SIGKILL, for a command that took too long.
@@ -130,9 +131,7 @@ enum Stage {
 /// What was kept of a pipe.
 #[derive(Debug, Default)]
 struct Pipe {
-    head: Vec<u8>,
-    tail: Vec<u8>,
-    n_bytes: u64,
+    capture: Capture,
     is_closed: bool,
 }
 
@@ -283,7 +282,7 @@ impl Keeper {
         };
         let pipe = &mut running.pipes[piece.pipe];
         match piece.bytes {
-            Some(bytes) => pipe.take(&bytes),
+            Some(bytes) => pipe.capture.take(&bytes),
             None => pipe.is_closed = true,
         }
     }
@@ -536,42 +535,13 @@ impl Running {
             Stage::Over(at) => at,
             _ => now,
         };
-        let [stdout, stderr] = std::mem::take(&mut self.pipes).map(Pipe::captured);
+        let [stdout, stderr] = std::mem::take(&mut self.pipes).map(|pipe| pipe.capture.captured());
         Ran {
             ending,
             stdout,
             stderr,
             took_ms: millis(ended.from_now(self.began)),
             leftovers,
-        }
-    }
-}
-
-impl Pipe {
-    fn take(&mut self, bytes: &[u8]) {
-        self.n_bytes += bytes.len() as u64;
-        let n_head = (HEAD_BYTES_MAX - self.head.len()).min(bytes.len());
-        self.head.extend_from_slice(&bytes[..n_head]);
-        let rest = &bytes[n_head..];
-        let last = &rest[rest.len().saturating_sub(TAIL_BYTES_MAX)..];
-        let n_over = (self.tail.len() + last.len()).saturating_sub(TAIL_BYTES_MAX);
-        self.tail.drain(..n_over);
-        self.tail.extend_from_slice(last);
-    }
-
-    fn captured(self) -> Captured {
-        let n_kept = (self.head.len() + self.tail.len()) as u64;
-        let n_cut = self.n_bytes - n_kept;
-        // A character that lies across the border of both is whole where nothing is
-        // missing between them.
-        let (head, tail) = match n_cut {
-            0 => ([self.head, self.tail].concat(), Vec::new()),
-            _ => (self.head, self.tail),
-        };
-        Captured {
-            head: String::from_utf8_lossy(&head).into_owned(),
-            tail: String::from_utf8_lossy(&tail).into_owned(),
-            n_cut,
         }
     }
 }

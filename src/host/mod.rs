@@ -32,6 +32,12 @@ pub mod keeper;
 
 pub mod commands;
 
+pub mod capture;
+
+pub mod socket;
+
+pub mod spool;
+
 pub mod store;
 
 pub mod chat;
@@ -41,6 +47,7 @@ mod report;
 pub mod service;
 
 use crate::engine::answer::Reply;
+use crate::engine::checks::Told;
 use crate::engine::commit::Commit;
 use crate::engine::ids::{CommitId, MessageId};
 use crate::engine::message::Surface;
@@ -48,15 +55,20 @@ use crate::engine::outbox::Post;
 use crate::engine::schedule::{Fault, Noticing, Turn};
 use crate::engine::time::{Moment, Now};
 use crate::engine::{Action, Config, Engine, Input};
-use crate::rules::RuleSet;
+use crate::rules::checks::StatusMap;
 use crate::rules::glob::Glob;
 use crate::rules::settings::Proxy;
+use crate::rules::{RuleKey, RuleSet};
 use chat::Chat;
 use commands::{Commands, Heard};
 use files::Files;
 use service::Manager;
+use socket::{Answer, Asked, Request, Room};
 use store::Store;
 use watch::{Hints, Watcher};
+
+/// How often results that were left for us are looked for.
+const SPOOL_LOOK: Duration = Duration::from_secs(30);
 
 /// How long a request in flight is waited for after the agent was told to stop.
 const LAST_ANSWER: Duration = Duration::from_secs(3);
@@ -131,6 +143,7 @@ pub async fn run(
             "the state was damaged and set aside; going on from the end of every file"
         );
     }
+    let state_dir = setup.state_dir.clone();
     let (inputs, arrivals) = mpsc::unbounded_channel();
     let globs = globs_of(&setup.rules);
     let (watcher, hints, noticing) = watcher_for(setup.noticing);
@@ -155,6 +168,11 @@ pub async fn run(
         chat,
         files,
         commands: Commands::new(setup.command_env),
+        room: open_room(&state_dir),
+        told: BTreeMap::new(),
+        n_told: 0,
+        spool_due: clock::now().moment,
+        state_dir,
         store,
         requests: JoinSet::new(),
         in_flight: BTreeMap::new(),
@@ -173,6 +191,14 @@ struct Agent {
     chat: Arc<Chat>,
     files: Worker<Job>,
     commands: Commands,
+    /// Where other processes speak with us, if that is possible.
+    room: Option<Room>,
+    /// Who waits to hear that what was told is on disk.
+    told: BTreeMap<u64, Teller>,
+    n_told: u64,
+    /// When the spool is looked at.
+    spool_due: Moment,
+    state_dir: PathBuf,
     store: Worker<Commit>,
     requests: JoinSet<(MessageId, Reply)>,
     /// Whose answer each request brings, also when it ends without one.
@@ -186,6 +212,8 @@ struct Agent {
 enum Woken {
     Input(Input),
     Heard(Heard),
+    Asked(Asked),
+    Spool,
     Hints,
     Ended(Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>),
     Told,
@@ -226,6 +254,8 @@ impl Agent {
                 Some(input) = self.arrivals.recv() => Woken::Input(input),
                 Some(ended) = self.requests.join_next_with_id() => Woken::Ended(ended),
                 heard = self.commands.hear() => Woken::Heard(heard),
+                asked = asked(self.room.as_mut()) => Woken::Asked(asked),
+                () = until(Some(self.spool_due)), if stopping.is_none() => Woken::Spool,
                 () = arrived(self.hints.as_ref()) => Woken::Hints,
                 () = until(deadline) => Woken::Time,
             };
@@ -236,6 +266,8 @@ impl Agent {
                         self.engine.handle(clock::now(), input);
                     }
                 }
+                Woken::Asked(asked) => self.asked(asked),
+                Woken::Spool => self.look_at_spool(),
                 Woken::Hints => self.take_hints(),
                 Woken::Ended(ended) => self.answered(ended),
                 Woken::Told if stopping.is_some_and(is_second_wish) => {
@@ -274,6 +306,7 @@ impl Agent {
                     }
                 }
                 Action::StopRun(run) => self.commands.stop(run),
+                Action::Answer(ticket, outcome) => self.answer(ticket, outcome),
                 Action::Commit(commit) => self.store.give(commit),
                 Action::Post(post) => self.post(now, post),
                 Action::Ready => self.say_ready(),
@@ -326,6 +359,74 @@ impl Agent {
         };
         self.engine
             .handle(clock::now(), Input::Answered(message, reply));
+    }
+
+    /// Takes what another process asks for.
+    fn asked(&mut self, asked: Asked) {
+        match asked.request {
+            Request::Told(told) => self.take_told(told, Teller::Client(asked.answer)),
+        }
+    }
+
+    /// Takes up what was left for us.
+    fn look_at_spool(&mut self) {
+        self.spool_due = clock::now().moment.after(SPOOL_LOOK);
+        let known: BTreeSet<PathBuf> = (self.told.values())
+            .filter_map(|teller| match teller {
+                Teller::File(path, _) => Some(path.clone()),
+                Teller::Client(_) => None,
+            })
+            .collect();
+        for (path, told) in spool::waiting(&self.state_dir, |path| known.contains(path)) {
+            let id = told.id;
+            self.take_told(told, Teller::File(path, id));
+        }
+    }
+
+    fn take_told(&mut self, told: spool::Told, teller: Teller) {
+        let ticket = self.n_told;
+        self.n_told += 1;
+        self.told.insert(ticket, teller);
+        let key = RuleKey::parse(&told.key);
+        let status = told.status.as_deref().map(StatusMap::parse).transpose();
+        match (key, status) {
+            (Some(key), Ok(status)) => {
+                let told = Told {
+                    ticket,
+                    key,
+                    id: told.id,
+                    at: told.at,
+                    ran: told.ran,
+                    status,
+                    is_said: told.is_said,
+                };
+                self.engine.handle(clock::now(), Input::Told(told));
+            }
+            (None, _) => self.answer(ticket, Err(format!("`{}` is no key", told.key))),
+            (_, Err(why)) => self.answer(ticket, Err(why)),
+        }
+    }
+
+    fn answer(&mut self, ticket: u64, outcome: Result<(), String>) {
+        let Some(teller) = self.told.remove(&ticket) else {
+            return;
+        };
+        match teller {
+            Teller::Client(client) => {
+                let answer = match outcome {
+                    Ok(()) => Answer::Ok(serde_json::Value::Null),
+                    Err(why) => Answer::Error(why),
+                };
+                // Who does not listen any more finds it in the space.
+                let _ = client.send(answer);
+            }
+            Teller::File(path, id) => {
+                if let Err(why) = outcome {
+                    warn!(path = %path.display(), why, "a result that `exec` left is not taken");
+                }
+                spool::remove(&path, id);
+            }
+        }
     }
 
     fn take_hints(&mut self) {
@@ -383,6 +484,26 @@ impl Agent {
             true => since.after(LAST_COMMIT),
             false => since.after(LAST_ANSWER),
         }
+    }
+}
+
+/// Who told of a command.
+enum Teller {
+    Client(tokio::sync::oneshot::Sender<Answer>),
+    File(PathBuf, u128),
+}
+
+/// Opens the room; without it `exec` posts by itself.
+fn open_room(state_dir: &std::path::Path) -> Option<Room> {
+    Room::open(state_dir)
+        .inspect_err(|error| warn!(%error, "no socket for other commands to speak with the agent"))
+        .ok()
+}
+
+async fn asked(room: Option<&mut Room>) -> Asked {
+    match room {
+        Some(room) => room.next().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -529,7 +650,7 @@ async fn arrived(hints: Option<&Hints>) {
     }
 }
 
-async fn until(deadline: Option<Moment>) {
+pub(crate) async fn until(deadline: Option<Moment>) {
     match deadline {
         Some(deadline) => {
             let wait = deadline.from_now(clock::now().moment);

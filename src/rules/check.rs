@@ -339,6 +339,16 @@ fn key(entry: &Entry, report: &mut Report) -> Option<RuleKey> {
     Some(RuleKey::new(text))
 }
 
+/// Tells whether a text can be the key of a rule that a person makes.
+pub(super) fn is_key(text: &str) -> bool {
+    let begins = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
+    let is_good = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
+    text.len() <= KEY_BYTES_MAX
+        && text.starts_with(begins)
+        && text.bytes().all(is_good)
+        && !text.starts_with(own::PREFIX)
+}
+
 /// Returns a key that is near to a text that is none.
 fn near_key(text: &str) -> String {
     let dashed: String = text

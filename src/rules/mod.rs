@@ -53,6 +53,9 @@ pub struct RuleSet {
     pub default_space: Option<SpaceName>,
     /// The rules, in the order of their keys.
     pub rules: Vec<Arc<Rule>>,
+    /// What `logcrier exec` goes by under a key that no rule has; none if there is no
+    /// space for it.
+    pub exec: Option<Arc<Rule>>,
     /// The agent's own rules, which follow no files: [`own::rules`].
     pub own: Vec<Arc<Rule>>,
     /// What must not be stored, shown or sent.
@@ -60,7 +63,7 @@ pub struct RuleSet {
 }
 
 /// One rule, checked.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Rule {
     /// Its name, unique over all files; also the key of its thread.
     pub key: RuleKey,
@@ -225,6 +228,23 @@ pub trait Surroundings {
 }
 
 impl RuleSet {
+    /// Returns the rule by which what `logcrier exec` tells under a key is judged:
+    /// the rule of that key if it is one of `exec`, else the defaults.
+    pub fn reported(&self, key: &RuleKey) -> Option<Arc<Rule>> {
+        match self.rule(key) {
+            Some(rule) => {
+                let is_exec = rule.check.as_ref().is_some_and(|check| check.run.is_none());
+                is_exec.then(|| rule.clone())
+            }
+            None => self.exec.as_ref().map(|rule| {
+                Arc::new(Rule {
+                    key: key.clone(),
+                    ..Rule::clone(rule)
+                })
+            }),
+        }
+    }
+
     /// Returns the rule of a key, if there is one; also one of the agent's own.
     pub fn rule(&self, key: &RuleKey) -> Option<&Arc<Rule>> {
         if key.as_str().starts_with(own::PREFIX) {
@@ -273,6 +293,11 @@ impl fmt::Debug for Webhook {
 }
 
 impl RuleKey {
+    /// Reads a key; nothing if it is none, or one of the agent's own.
+    pub fn parse(text: &str) -> Option<Self> {
+        check::is_key(text).then(|| Self::new(text))
+    }
+
     /// Makes a key of text that was already checked.
     pub fn new(text: &str) -> Self {
         Self(text.into())

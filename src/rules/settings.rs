@@ -229,6 +229,7 @@ impl Loader<'_> {
             }
             Purpose::Spaces => Some(Vec::new()),
         };
+        let exec = exec_rule(defaults.as_ref(), &context);
         let default_space = match defaults.as_ref().and_then(|fields| fields.get("space")) {
             Some(entry) => check::named_spaces(entry, &context, &mut self.report)
                 .and_then(|names| names.into_iter().next()),
@@ -247,6 +248,7 @@ impl Loader<'_> {
                 host: host.unwrap_or(&self.request.machine_name).to_owned(),
                 spaces: spaces.good,
                 own: own::rules(default_space.as_ref()),
+                exec,
                 default_space,
                 rules: check::sorted(rules?),
                 redactor: Arc::new(redactor?),
@@ -646,6 +648,24 @@ struct Rules {
     n_written: usize,
     /// Where each key was first used.
     keys: BTreeMap<String, Span>,
+}
+
+/// The rule that stands for every key of `logcrier exec` without one.
+const EXEC_RULE: &str = "{key: exec, exec: true}";
+
+/// Makes the rule of what `logcrier exec` tells under any key. What is wrong with the
+/// defaults is said elsewhere.
+fn exec_rule(defaults: Option<&Fields<'_>>, context: &Context<'_>) -> Option<Arc<super::Rule>> {
+    let mut quiet = Report::new();
+    let file = quiet.add_file("exec", EXEC_RULE);
+    let root = parse::parse(file, EXEC_RULE, &mut quiet)?;
+    let fields = Fields::read(&root, check::RULE, &mut quiet)?;
+    let layers = Layers {
+        rule: &fields,
+        file: None,
+        settings: defaults,
+    };
+    check::rule(layers, context, &mut quiet).map(Arc::new)
 }
 
 fn has_entries(entry: &Entry) -> bool {

@@ -36,6 +36,7 @@ const OPEN: char = '\u{FDD0}';
 const CLOSE: char = '\u{FDD1}';
 
 /// A title or text as a person wrote it.
+#[derive(Clone)]
 pub struct Template {
     source: String,
     environment: Environment<'static>,

@@ -224,6 +224,7 @@ impl Storm {
             | Action::Report(_)
             | Action::Run(_)
             | Action::StopRun(_)
+            | Action::Answer(_, _)
             | Action::Stopped => return,
         };
         self.n_coming += 1;

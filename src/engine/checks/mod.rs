@@ -15,6 +15,8 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
+pub mod alone;
+
 pub mod plan;
 
 pub mod finding;
@@ -22,7 +24,7 @@ pub mod finding;
 pub mod state;
 
 use super::debounce::{self, Close, Window};
-use super::events::{Event, Ids, InstanceId};
+use super::events::{Event, EventId, Ids, InstanceId};
 use super::incident::{Change, Flapping, FlappingRecord, Reminder, ReminderRecord};
 use super::instances::Birth;
 use super::message::{Draft, Reason, Shown, Tally};
@@ -42,12 +44,34 @@ pub const RUNNING_MAX: usize = 4;
 /// need no disk.
 const PLANS_KEPT_FROM: Duration = Duration::from_secs(60);
 
+/// Keys without a rule whose problems are kept; beyond it none is taken.
+const RULELESS_MAX: usize = 1_000;
+
 /// Characters of a command that messages show as the source.
 const SOURCE_CHARS_MAX: usize = 100;
 
 /// Names a run; never used twice in one life of the agent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RunId(pub u64);
+
+/// A result that `logcrier exec` tells.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// For the answer.
+    pub ticket: u64,
+    /// The rule's key, or that of none.
+    pub key: RuleKey,
+    /// Names the result: it is never taken for two.
+    pub id: u128,
+    /// When the command ended.
+    pub at: Wall,
+    /// What came of it.
+    pub ran: Ran,
+    /// What its exit status means, if somebody said so.
+    pub status: Option<StatusMap>,
+    /// Whether it was posted already.
+    pub is_said: bool,
+}
 
 /// A command to start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,6 +136,8 @@ struct Standing {
     /// The last result that was bad or changed the state.
     latest: Option<Shown>,
     perf: Vec<Perf>,
+    /// Whether no rule has its key: only `logcrier exec` speaks of it.
+    is_ruleless: bool,
     /// When something is to be done, as it stands in the list of all.
     deadline: Option<Moment>,
 }
@@ -161,6 +187,8 @@ pub struct CheckRecord {
     held: Vec<(SpaceName, Tally)>,
     held_unknown: Vec<(SpaceName, Tally)>,
     latest: Option<Shown>,
+    /// Whether no rule has its key.
+    is_ruleless: bool,
 }
 
 /// What a change is said with.
@@ -209,6 +237,7 @@ impl Checks {
                 held_unknown: record.held_unknown.into_iter().collect(),
                 latest: record.latest,
                 perf: Vec::new(),
+                is_ruleless: record.is_ruleless,
                 deadline: None,
             };
             checks.all.insert(record.key.clone(), standing);
@@ -220,9 +249,13 @@ impl Checks {
     /// Takes over changed rules: plans what is new, and ends what is no more.
     pub fn meet(&mut self, now: Now, rules: &RuleSet, zone: &TimeZone, ids: &Ids) -> Vec<Birth> {
         let mut births = Vec::new();
-        let is_check = |key: &RuleKey| rules.rule(key).is_some_and(|rule| rule.check.is_some());
-        let gone: Vec<RuleKey> = (self.all.keys().filter(|key| !is_check(key)))
-            .cloned()
+        let stays = |key: &RuleKey, standing: &Standing| match rules.rule(key) {
+            Some(rule) => rule.check.is_some(),
+            None => standing.is_ruleless && rules.exec.is_some(),
+        };
+        let gone: Vec<RuleKey> = (self.all.iter())
+            .filter(|(key, standing)| !stays(key, standing))
+            .map(|(key, _)| key.clone())
             .collect();
         for key in gone {
             births.extend(self.drop_check(now, &key, ids));
@@ -292,6 +325,7 @@ impl Checks {
             &check.status,
             ran,
             &rules.redactor,
+            None,
             ids,
             outbox,
         );
@@ -306,6 +340,60 @@ impl Checks {
         }
         self.index(&key);
         births
+    }
+
+    /// Takes what `logcrier exec` tells. The error is what its user should read.
+    pub fn told(
+        &mut self,
+        now: Now,
+        told: &Told,
+        rules: &RuleSet,
+        ids: &Ids,
+        outbox: &mut Outbox,
+    ) -> Result<Vec<Birth>, String> {
+        let key = &told.key;
+        let is_ruleless = rules.rule(key).is_none();
+        let rule = rules.reported(key).ok_or_else(|| match is_ruleless {
+            true => "several spaces and no default, so there is none for it".to_owned(),
+            false => format!("the rule `{key}` is none of `exec`"),
+        })?;
+        let check = rule.check.as_ref().ok_or("a rule that checks nothing")?;
+        let n_ruleless = (self.all.values()).filter(|standing| standing.is_ruleless);
+        if is_ruleless && !self.all.contains_key(key) && n_ruleless.count() >= RULELESS_MAX {
+            return Err(format!(
+                "{RULELESS_MAX} keys without a rule have problems already"
+            ));
+        }
+        let status = told.status.as_ref().unwrap_or(&check.status);
+        let named = Some((EventId(told.id), told.at));
+        let mut births = self.result(
+            now,
+            &rule,
+            check,
+            status,
+            &told.ran,
+            &rules.redactor,
+            named,
+            ids,
+            outbox,
+        );
+        if told.is_said {
+            births.retain(|birth| {
+                let reason = birth.draft.reason;
+                !matches!(reason, Reason::First | Reason::Severity | Reason::Broken)
+            });
+        }
+        if let Some(standing) = self.all.get_mut(key) {
+            standing.is_ruleless = is_ruleless;
+            if is_ruleless && standing.is_plain() {
+                if let Some(at) = standing.deadline {
+                    self.deadlines.remove(&(at, key.clone()));
+                }
+                self.all.remove(key);
+            }
+        }
+        self.index(key);
+        Ok(births)
     }
 
     /// A process that did not die is gone: its check may run again.
@@ -411,7 +499,8 @@ impl Checks {
                 self.queue.push_back(key.clone());
             }
         }
-        let Some(rule) = rules.rule(key) else {
+        let rule = (rules.rule(key).cloned()).or_else(|| rules.reported(key));
+        let Some(rule) = rule.as_deref() else {
             return Vec::new();
         };
         let mut births = Vec::new();
@@ -471,6 +560,7 @@ impl Checks {
         status: &StatusMap,
         ran: &Ran,
         redactor: &Arc<Redactor>,
+        named: Option<(EventId, Wall)>,
         ids: &Ids,
         outbox: &mut Outbox,
     ) -> Vec<Birth> {
@@ -480,15 +570,17 @@ impl Checks {
             standing.perf.clone_from(&finding.perf);
         }
         self.n_results += 1;
+        let fresh = || (ids.result(&rule.key, now.wall, self.n_results), now.wall);
+        let (id, at) = named.unwrap_or_else(fresh);
         let event = Event {
-            id: ids.result(&rule.key, now.wall, self.n_results),
+            id,
             instance: instance_of(&rule.key),
             severity: match judged.meaning {
                 Meaning::Bad(severity) => severity,
                 Meaning::Fine => Severity::Info,
                 Meaning::Unknown => finding::BROKEN,
             },
-            at: now.wall,
+            at,
             sample: judged.sample,
             source: source_of(check, redactor),
         };
@@ -614,7 +706,7 @@ impl Standing {
         let change = self.flapping.change(now.moment);
         let quiet = change == Change::Hold && self.quiet_worst >= Some(event.severity);
         self.problem = Some(Problem {
-            opened: now.wall,
+            opened: event.at,
             total,
             said: (!quiet).then_some(event.severity),
             spaces: rule.spaces.clone(),
@@ -636,7 +728,7 @@ impl Standing {
             spaces: &rule.spaces,
             reason,
             total,
-            since: now.wall,
+            since: event.at,
             event: &event,
         })
     }
@@ -737,7 +829,7 @@ impl Standing {
             }
         }
         self.broken = Some(Broken {
-            since: now.wall,
+            since: event.at,
             is_said: self.window.is_none(),
             total,
             spaces: rule.spaces.clone(),
@@ -757,7 +849,7 @@ impl Standing {
             spaces: &rule.spaces,
             reason: Reason::Broken,
             total,
-            since: now.wall,
+            since: event.at,
             event: &event,
         })
     }
@@ -996,6 +1088,7 @@ impl Standing {
             reminder: self.reminder.map(|reminder| reminder.record(now)),
             held: list(&self.held),
             held_unknown: list(&self.held_unknown),
+            is_ruleless: self.is_ruleless,
             latest: match self.is_plain() {
                 true => None,
                 false => self.latest.clone(),

@@ -395,6 +395,12 @@ impl World {
         self.enqueue(delay, life, Job::Tell(Input::Ran(start.run, ran)));
     }
 
+    /// Nobody in this world tells of commands of their own.
+    pub(super) fn told_of(&mut self, ticket: u64, outcome: Result<(), String>) {
+        let how = format!("answer to nobody: {ticket} {outcome:?}");
+        self.oracle.fail("nothing invented", how);
+    }
+
     /// A command is to be ended.
     pub(super) fn stop_command(&mut self, run: RunId) {
         self.commands.running.remove(&run);

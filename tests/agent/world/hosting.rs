@@ -216,6 +216,7 @@ impl World {
                 }
                 Action::Run(start) => self.run_command(life, start),
                 Action::StopRun(run) => self.stop_command(run),
+                Action::Answer(ticket, outcome) => self.told_of(ticket, outcome),
                 Action::Commit(commit) => {
                     let pledge = Pledge {
                         lines: self.oracle.take_handed(),

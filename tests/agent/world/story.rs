@@ -33,6 +33,7 @@ pub(crate) fn input(input: &Input) -> String {
         },
         Input::Found(stream, found) => format!("found #{}: {found:?}", stream.0),
         Input::Ran(run, ran) => format!("run {} ended: {:?}", run.0, ran.ending),
+        Input::Told(told) => format!("told of {}: {:?}", told.key, told.ran.ending),
         Input::Gone(run) => format!("run {} is gone", run.0),
         Input::Committed(id, Ok(())) => format!("committed {}", id.0),
         Input::Committed(id, Err(fault)) => format!("not committed {}: {}", id.0, fault.why),
@@ -71,6 +72,7 @@ pub(crate) fn action(action: &Action) -> String {
         Action::Files(Turn::Seek { stream, path, .. }) => format!("seek #{} {path:?}", stream.0),
         Action::Files(Turn::Close(stream)) => format!("close #{}", stream.0),
         Action::Run(start) => format!("run {}: {}", start.run.0, start.key),
+        Action::Answer(ticket, outcome) => format!("answer {ticket}: {outcome:?}"),
         Action::StopRun(run) => format!("stop run {}", run.0),
         Action::Commit(commit) => committing(commit),
         Action::Post(post) => format!(

@@ -192,6 +192,7 @@ pub(crate) fn rule_set(
         host: "web-1".into(),
         spaces: ["dev", "ops"].map(space).into(),
         default_space: Some(SpaceName::new("ops")),
+        exec: None,
         rules,
         own: own::rules(Some(&SpaceName::new("ops"))),
         redactor: Arc::default(),
