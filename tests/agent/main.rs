@@ -30,6 +30,8 @@ mod process;
 
 mod archives;
 
+mod hostile;
+
 mod crash;
 
 mod support;

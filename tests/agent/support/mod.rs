@@ -422,7 +422,7 @@ fn collect(path: &Path, bytes: &mut Vec<u8>) {
         for entry in fs::read_dir(path).unwrap() {
             collect(&entry.unwrap().path(), bytes);
         }
-    } else {
+    } else if path.is_file() {
         File::open(path).unwrap().read_to_end(bytes).unwrap();
     }
 }
