@@ -165,6 +165,8 @@ pub async fn run() -> io::Result<()> {
     // Not being the leader of a group yet is what makes this possible.
     let _ = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    // What our own parent left open is not for commands.
+    close_fds::set_fds_cloexec(3, &[]);
     let stdin = io::stdin().as_fd().try_clone_to_owned()?;
     let socket = std::os::unix::net::UnixStream::from(stdin);
     socket.set_nonblocking(true)?;
