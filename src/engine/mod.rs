@@ -323,7 +323,7 @@ impl Engine {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Tick => self.schedule.tick(now.moment),
-            Input::Hint(hint) => self.schedule.hint(hint),
+            Input::Hint(hint) => self.schedule.hint(now.moment, hint),
             Input::Listed(listing) => self.schedule.listed(now.moment, listing),
             Input::Looked(stream, outcome) => self.schedule.looked(now.moment, stream, outcome),
             Input::Read {

@@ -1,5 +1,7 @@
 //! The only reader of the system's clocks.
 
+use std::time::Duration;
+
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::engine::time::{Moment, Now, Wall};
@@ -27,4 +29,11 @@ pub fn monotonic_micros() -> u64 {
     let spec = clock_gettime(ClockId::Monotonic);
     let micros = i128::from(spec.tv_sec) * 1_000_000 + i128::from(spec.tv_nsec) / 1_000;
     u64::try_from(micros).unwrap_or(0)
+}
+
+/// How long the calling thread has had a processor (`CLOCK_THREAD_CPUTIME_ID`).
+pub fn worked() -> Duration {
+    let spec = clock_gettime(ClockId::ThreadCPUTime);
+    let secs = u64::try_from(spec.tv_sec).unwrap_or(0);
+    Duration::new(secs, u32::try_from(spec.tv_nsec).unwrap_or(0))
 }

@@ -1,16 +1,19 @@
-//! Lists, looks, reads, seeks, closes. Decides nothing.
+//! Looks, reads, seeks, closes. Decides nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use rustix::fs::{AtFlags, CWD, FileType, OFlags, StatxFlags};
+use rustix::fs::{AtFlags, CWD, FileType, OFlags, Statx, StatxFlags};
 
+use super::clock;
 use super::unpack::{self, Unpacked};
+use super::walk;
 use super::watch::Watcher;
 use crate::engine::Input;
 use crate::engine::identity::{Facts, MARK_BYTES_MAX, Place, fingerprint};
@@ -25,17 +28,12 @@ use crate::rules::glob::Glob;
 /// Descriptors that are left for everything but followed files.
 const FILES_SPARED: u64 = 64;
 
-/// Directories that one listing visits, at most.
-const DIRECTORIES_MAX: usize = 100_000;
-
-/// How deep below a pattern's root a listing goes.
-const DEPTH_MAX: usize = 64;
-
 /// The open files and the names that lead to them.
 #[derive(Debug)]
 pub struct Files {
     globs: Vec<Glob>,
     watcher: Option<Watcher>,
+    own: BTreeSet<Place>,
     open: BTreeMap<StreamId, Open>,
     n_open_max: usize,
     /// Rises with every use of a file: tells which was used least.
@@ -52,13 +50,14 @@ struct Open {
 
 impl Files {
     /// Prepares to follow what the patterns name. Without a watcher, nobody tells
-    /// when something changes.
-    pub fn new(globs: Vec<Glob>, watcher: Option<Watcher>) -> Self {
+    /// when something changes. Directories in `own` are never looked into.
+    pub(super) fn new(globs: Vec<Glob>, watcher: Option<Watcher>, own: BTreeSet<Place>) -> Self {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let n_open_max = limit.map_or(u64::MAX, |limit| limit.saturating_sub(FILES_SPARED));
         Self {
             globs,
             watcher,
+            own,
             open: BTreeMap::new(),
             n_open_max: usize::try_from(n_open_max.clamp(8, 1 << 20)).unwrap_or(1 << 20),
             clock: 0,
@@ -78,13 +77,14 @@ impl Files {
             Turn::List(scope) => Some(Input::Listed(self.list(&scope))),
             Turn::Look(look) => {
                 let stream = look.stream;
-                Some(Input::Looked(stream, self.look(&look).map_err(fault)))
+                let outcome = self.unless_stale(stream, |files| files.look(&look));
+                Some(Input::Looked(stream, outcome.map_err(fault)))
             }
             Turn::Read(read) => Some(Input::Read {
                 stream: read.stream,
                 ending: read.ending,
                 epoch: read.epoch,
-                outcome: self.read(&read).map_err(fault),
+                outcome: (self.unless_stale(read.stream, |files| files.read(&read))).map_err(fault),
             }),
             Turn::Seek {
                 stream,
@@ -104,38 +104,27 @@ impl Files {
         }
     }
 
-    /// Lists what the patterns name. Directories are watched before they are
-    /// read, so that nothing falls between the two.
     fn list(&mut self, scope: &Scope) -> Listing {
-        let mut walk = Walk {
-            globs: &self.globs,
-            watcher: self.watcher.as_mut(),
-            entries: BTreeMap::new(),
-            faults: Vec::new(),
-            visited: BTreeSet::new(),
-        };
-        let (literal, wild): (Vec<&Glob>, Vec<&Glob>) =
-            self.globs.iter().partition(|glob| glob.is_literal());
-        match scope {
-            Scope::All => {
-                literal.iter().for_each(|glob| walk.named(glob.root()));
-                let roots: BTreeSet<&Path> = wild.iter().map(|glob| glob.root()).collect();
-                roots.iter().for_each(|root| walk.directory(root, 0));
+        let (begun, worked) = (clock::now().moment, clock::worked());
+        let mut listing = walk::list(&self.globs, &self.own, self.watcher.as_mut(), scope);
+        listing.took = clock::now().moment.from_now(begun);
+        listing.worked = clock::worked().saturating_sub(worked);
+        listing
+    }
+
+    /// A file on another machine may be replaced under an open descriptor
+    /// (`ESTALE`): then it is opened anew, and is itself or not.
+    fn unless_stale<T>(
+        &mut self,
+        stream: StreamId,
+        work: impl Fn(&mut Self) -> io::Result<T>,
+    ) -> io::Result<T> {
+        match work(self) {
+            Err(error) if error.kind() == io::ErrorKind::StaleNetworkFileHandle => {
+                self.open.remove(&stream);
+                work(self)
             }
-            Scope::Below(directory) => {
-                let below = literal.iter().map(|glob| glob.root());
-                below
-                    .filter(|path| path.starts_with(directory))
-                    .for_each(|path| walk.named(path));
-                if wild.iter().any(|glob| glob.may_match_below(directory)) {
-                    walk.directory(directory, 0);
-                }
-            }
-        }
-        let (entries, faults) = (walk.entries, walk.faults);
-        Listing {
-            entries: entries.into_values().collect(),
-            faults,
+            outcome => outcome,
         }
     }
 
@@ -145,15 +134,22 @@ impl Files {
             let archive = self.archive(look.stream, &look.path, look.place, packing)?;
             return unpack::look(archive, look, named);
         }
+        let nothing = Look {
+            opened: None,
+            named,
+            hashes: Vec::new(),
+            is_later: false,
+        };
         let Some(file) = self.file(look.stream, &look.path, look.place)? else {
-            return Ok(Look {
-                opened: None,
-                named,
-                hashes: Vec::new(),
-                is_later: false,
-            });
+            return Ok(nothing);
         };
         let mut facts = facts_of(file)?;
+        if facts.place != look.place {
+            // Where a file system goes by names, a descriptor may turn to what stands
+            // at the name now.
+            self.open.remove(&look.stream);
+            return Ok(nothing);
+        }
         let mut hashes = Vec::with_capacity(look.stretches.len());
         let mut bytes = Vec::new();
         for &(start, end) in &look.stretches {
@@ -239,105 +235,6 @@ impl Files {
     }
 }
 
-/// A walk through the directories that patterns name.
-struct Walk<'a> {
-    globs: &'a [Glob],
-    watcher: Option<&'a mut Watcher>,
-    entries: BTreeMap<PathBuf, Entry>,
-    faults: Vec<(PathBuf, String)>,
-    visited: BTreeSet<PathBuf>,
-}
-
-impl Walk<'_> {
-    /// A file that is named without wildcards: it is found even where its
-    /// directory cannot be listed.
-    fn named(&mut self, path: &Path) {
-        let parent = path.parent().unwrap_or(path);
-        if let Some(watcher) = &mut self.watcher {
-            watcher.watch_for(parent);
-        }
-        let is_link = path.is_symlink();
-        self.file(path.to_owned(), is_link);
-    }
-
-    fn directory(&mut self, directory: &Path, depth: usize) {
-        if depth > DEPTH_MAX
-            || self.visited.len() >= DIRECTORIES_MAX
-            || !self.visited.insert(directory.to_owned())
-        {
-            return;
-        }
-        if let Some(watcher) = &mut self.watcher {
-            watcher.watch(directory);
-        }
-        let listed = match std::fs::read_dir(directory) {
-            Ok(listed) => listed,
-            Err(error) if is_absent(&error) => {
-                // It may come: whoever makes it does so in its parent.
-                if let (Some(watcher), Some(parent)) = (&mut self.watcher, directory.parent()) {
-                    watcher.watch_for(parent);
-                }
-                return;
-            }
-            Err(error) => return self.fault(directory, &error),
-        };
-        for found in listed {
-            let found = match found {
-                Ok(found) => found,
-                Err(error) => return self.fault(directory, &error),
-            };
-            let path = directory.join(found.file_name());
-            let kind = found.file_type().ok();
-            let is_link = kind.is_some_and(|kind| kind.is_symlink());
-            if kind.is_some_and(|kind| kind.is_dir()) {
-                if self.globs.iter().any(|glob| glob.may_match_below(&path)) {
-                    self.directory(&path, depth + 1);
-                }
-                continue;
-            }
-            if self.globs.iter().any(|glob| glob.matches(&path)) {
-                self.file(path, is_link);
-            } else if is_link && self.globs.iter().any(|glob| names_link(glob, &path)) {
-                // A link to a directory that a pattern names.
-                self.directory(&path, depth + 1);
-            }
-        }
-    }
-
-    fn file(&mut self, path: PathBuf, is_link: bool) {
-        match facts_at(&path) {
-            Ok(Some(facts)) => {
-                let real = is_link.then(|| std::fs::canonicalize(&path).ok()).flatten();
-                if let (Some(watcher), Some(parent)) =
-                    (&mut self.watcher, real.as_deref().and_then(Path::parent))
-                {
-                    watcher.watch(parent);
-                }
-                self.entries
-                    .insert(path.clone(), Entry { path, real, facts });
-            }
-            // It went away meanwhile, or is no regular file.
-            Ok(None) => {}
-            Err(error) => self.fault(&path, &error),
-        }
-    }
-
-    fn fault(&mut self, path: &Path, error: &io::Error) {
-        self.faults.push((path.to_owned(), reason(error)));
-    }
-}
-
-/// Whether a pattern names this very link, or something right through it. Below
-/// `**` links are not followed.
-fn names_link(glob: &Glob, link: &Path) -> bool {
-    let before_stars = match glob.as_str().find("**") {
-        Some(idx) => &glob.as_str()[..idx],
-        None => glob.as_str(),
-    };
-    let n_named = Path::new(before_stars).components().count();
-    link.components().count() <= n_named && glob.may_match_below(link)
-}
-
 /// Finds a file by its place, first at `real`, then under any name beside `path`, and
 /// the files there that are rotated ones of `log` by their names.
 fn seek(path: &Path, real: Option<&Path>, place: Place, log: &Path) -> io::Result<Found> {
@@ -376,14 +273,24 @@ fn seek(path: &Path, real: Option<&Path>, place: Place, log: &Path) -> io::Resul
         }
         if is_kin {
             let real = None;
-            found.kin.push(Entry { path, real, facts });
+            found.kin.push(Entry {
+                path,
+                real,
+                facts,
+                is_mounted: false,
+            });
         }
     }
     Ok(found)
 }
 
-/// Opens a regular file, without waiting for anything, if it is at its place.
+/// Opens a regular file, without waiting for anything, if it is at its place. To
+/// open a pipe or a device may be felt at its other end: nothing is opened that was
+/// not seen to be a regular file.
 fn open_at(path: &Path, place: Place) -> io::Result<Option<File>> {
+    if facts_at(path)?.is_none_or(|facts| facts.place != place) {
+        return Ok(None);
+    }
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = match OpenOptions::new()
         .read(true)
@@ -460,8 +367,17 @@ fn read_full_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize
 
 /// What the system tells of the regular file that a path leads to.
 fn facts_at(path: &Path) -> io::Result<Option<Facts>> {
-    match rustix::fs::statx(CWD, path, AtFlags::empty(), wanted()) {
-        Ok(statx) => Ok(is_regular(&statx).then(|| facts(&statx))),
+    let found = regular_at(CWD, path)?;
+    Ok(found.map(|statx| facts(&statx)))
+}
+
+/// The regular file that a name in a directory leads to, if it does.
+pub(super) fn regular_at(
+    directory: impl AsFd,
+    name: impl rustix::path::Arg,
+) -> io::Result<Option<Statx>> {
+    match rustix::fs::statx(directory, name, AtFlags::empty(), wanted()) {
+        Ok(statx) => Ok(is_regular(&statx).then_some(statx)),
         Err(error) if is_absent(&error.into()) => Ok(None),
         Err(error) => Err(error.into()),
     }
@@ -476,20 +392,26 @@ pub(super) fn facts_of(file: &File) -> io::Result<Facts> {
 }
 
 /// Where an open descriptor leads, if that is a regular file: the agent's own log.
-pub fn place_of(descriptor: impl std::os::fd::AsFd) -> Option<Place> {
+pub fn place_of(descriptor: impl AsFd) -> Option<Place> {
     let statx = rustix::fs::statx(descriptor, c"", AtFlags::EMPTY_PATH, wanted()).ok()?;
     is_regular(&statx).then(|| facts(&statx).place)
+}
+
+/// Where an open directory is.
+pub(super) fn place_of_directory(descriptor: impl AsFd) -> Option<Place> {
+    let statx = rustix::fs::statx(descriptor, c"", AtFlags::EMPTY_PATH, wanted()).ok()?;
+    Some(facts(&statx).place)
 }
 
 fn wanted() -> StatxFlags {
     StatxFlags::BASIC_STATS | StatxFlags::BTIME
 }
 
-fn is_regular(statx: &rustix::fs::Statx) -> bool {
+fn is_regular(statx: &Statx) -> bool {
     FileType::from_raw_mode(u32::from(statx.stx_mode)) == FileType::RegularFile
 }
 
-fn facts(statx: &rustix::fs::Statx) -> Facts {
+pub(super) fn facts(statx: &Statx) -> Facts {
     let nanos = |at: &rustix::fs::StatxTimestamp| {
         at.tv_sec
             .saturating_mul(1_000_000_000)
@@ -508,7 +430,7 @@ fn facts(statx: &rustix::fs::Statx) -> Facts {
     }
 }
 
-fn is_absent(error: &io::Error) -> bool {
+pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
@@ -521,7 +443,7 @@ fn fault(error: io::Error) -> Fault {
     }
 }
 
-fn reason(error: &io::Error) -> String {
+pub(super) fn reason(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::PermissionDenied => {
             "no permission; add the agent's user to the group that may read it".to_owned()

@@ -24,7 +24,11 @@ pub mod files;
 
 mod unpack;
 
+mod walk;
+
 mod watch;
+
+mod file_systems;
 
 mod users;
 
@@ -52,7 +56,7 @@ use crate::engine::commit::Commit;
 use crate::engine::ids::{CommitId, MessageId};
 use crate::engine::message::Surface;
 use crate::engine::outbox::Post;
-use crate::engine::schedule::{Fault, Noticing, Turn};
+use crate::engine::schedule::{Fault, Hint, Noticing, Turn};
 use crate::engine::time::{Moment, Now};
 use crate::engine::{Action, Config, Engine, Input};
 use crate::rules::checks::StatusMap;
@@ -65,7 +69,7 @@ use files::Files;
 use service::Manager;
 use socket::{Answer, Asked, Request, Room};
 use store::Store;
-use watch::{Hints, Watcher};
+use watch::Hints;
 
 /// How often results that were left for us are looked for.
 const SPOOL_LOOK: Duration = Duration::from_secs(30);
@@ -146,8 +150,16 @@ pub async fn run(
     let state_dir = setup.state_dir.clone();
     let (inputs, arrivals) = mpsc::unbounded_channel();
     let globs = globs_of(&setup.rules);
-    let (watcher, hints, noticing) = watcher_for(setup.noticing);
-    let files = Worker::new("files", Files::new(globs, watcher), &inputs, turn)?;
+    let (watcher, hints) = match setup.noticing {
+        Noticing::Hinted => {
+            let (watcher, hints) = watch::watcher();
+            (Some(watcher), Some(hints))
+        }
+        Noticing::Polled => (None, None),
+    };
+    let own = own_directory(&setup.state_dir).into_iter().collect();
+    let files = Files::new(globs, watcher, own);
+    let files = Worker::new("files", files, &inputs, turn)?;
     let store = Worker::new("store", opened.store, &inputs, write)?;
     let seed = random() as u64;
     let config = Config {
@@ -156,7 +168,7 @@ pub async fn run(
             host: setup.rules.host.clone(),
             zone: TimeZone::system(),
         },
-        noticing,
+        noticing: setup.noticing,
         excluded: vec![std::path::absolute(&setup.state_dir).unwrap_or(setup.state_dir)],
         excluded_places: own_places(),
         seed,
@@ -214,7 +226,7 @@ enum Woken {
     Heard(Heard),
     Asked(Asked),
     Spool,
-    Hints,
+    Hints(BTreeSet<Hint>),
     Ended(Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>),
     Told,
     Hangup,
@@ -256,7 +268,7 @@ impl Agent {
                 heard = self.commands.hear() => Woken::Heard(heard),
                 asked = asked(self.room.as_mut()) => Woken::Asked(asked),
                 () = until(Some(self.spool_due)), if stopping.is_none() => Woken::Spool,
-                () = arrived(self.hints.as_ref()) => Woken::Hints,
+                hints = hints_of(self.hints.as_ref()) => Woken::Hints(hints),
                 () = until(deadline) => Woken::Time,
             };
             match woken {
@@ -268,7 +280,12 @@ impl Agent {
                 }
                 Woken::Asked(asked) => self.asked(asked),
                 Woken::Spool => self.look_at_spool(),
-                Woken::Hints => self.take_hints(),
+                Woken::Hints(hints) => {
+                    let now = clock::now();
+                    for hint in hints {
+                        self.engine.handle(now, Input::Hint(hint));
+                    }
+                }
                 Woken::Ended(ended) => self.answered(ended),
                 Woken::Told if stopping.is_some_and(is_second_wish) => {
                     warn!("told to stop twice, ending at once");
@@ -429,22 +446,6 @@ impl Agent {
         }
     }
 
-    fn take_hints(&mut self) {
-        let Some(hints) = &self.hints else {
-            return;
-        };
-        if let Some(why) = hints.take_refused() {
-            warn!(
-                why,
-                "cannot watch everything; what is not watched is looked at every 30 s"
-            );
-        }
-        let now = clock::now();
-        for hint in hints.take() {
-            self.engine.handle(now, Input::Hint(hint));
-        }
-    }
-
     fn say_ready(&self) {
         let n_files = self.engine.schedule().streams().count();
         let status = format!(
@@ -575,8 +576,8 @@ impl Work for Job {
         match self {
             Self::Globs(_) | Self::Turn(Turn::Close(_)) => None,
             Self::Turn(Turn::List(_)) => Some(Input::Listed(crate::engine::schedule::Listing {
-                entries: Vec::new(),
                 faults: vec![(PathBuf::from("/"), fault.why)],
+                ..crate::engine::schedule::Listing::default()
             })),
             Self::Turn(Turn::Look(look)) => Some(Input::Looked(look.stream, Err(fault))),
             Self::Turn(Turn::Read(read)) => Some(Input::Read {
@@ -628,24 +629,9 @@ fn listen(kind: SignalKind) -> Result<Signal, StartFault> {
     })
 }
 
-/// The watcher for a way of noticing; where the kernel gives none, files are
-/// looked at often instead.
-fn watcher_for(noticing: Noticing) -> (Option<Watcher>, Option<Hints>, Noticing) {
-    match noticing {
-        Noticing::Polled => (None, None, Noticing::Polled),
-        Noticing::Hinted => match Watcher::new() {
-            Ok((watcher, hints)) => (Some(watcher), Some(hints), Noticing::Hinted),
-            Err(why) => {
-                warn!(why, "no inotify, polling instead");
-                (None, None, Noticing::Polled)
-            }
-        },
-    }
-}
-
-async fn arrived(hints: Option<&Hints>) {
+async fn hints_of(hints: Option<&Hints>) -> BTreeSet<Hint> {
     match hints {
-        Some(hints) => hints.arrived().await,
+        Some(hints) => hints.next().await,
         None => std::future::pending().await,
     }
 }
@@ -680,6 +666,12 @@ fn own_places() -> BTreeSet<crate::engine::identity::Place> {
     .into_iter()
     .flatten()
     .collect()
+}
+
+/// The directory of the state: it exists since the store is open.
+fn own_directory(state_dir: &std::path::Path) -> Option<crate::engine::identity::Place> {
+    let directory = std::fs::File::open(state_dir).ok()?;
+    files::place_of_directory(directory)
 }
 
 pub(crate) fn random() -> u128 {

@@ -72,6 +72,21 @@ fn file(notice: &Notice) {
         Notice::StaysAway { path } => warn!(path = %path.display(), "was followed and is gone"),
         Notice::Back { path } => info!(path = %path.display(), "is there again"),
         Notice::Readable { path } => info!(path = %path.display(), "can be read again"),
+        Notice::HintsLost => warn!("inotify lost events; looking at everything instead"),
+        Notice::HintsBack { n_times } => info!(n_times, "inotify loses no more events"),
+        Notice::Unwatched { path, why } => {
+            warn!(path = %path.display(), why, "cannot be watched, polling instead");
+        }
+        Notice::Watched => info!("everything is watched again"),
+        Notice::Shared { path, kind } => {
+            info!(path = %path.display(), kind, "others may change this file system unseen, polling as well");
+        }
+        Notice::MountedAlone { path } => {
+            warn!(path = %path.display(), "this file is mounted alone: when it is rotated where it comes from, nothing of that is seen here; mount its directory");
+        }
+        Notice::Own { path } => {
+            warn!(path = %path.display(), "a pattern names what is the agent's own; not followed");
+        }
         Notice::LinesCut { path, n_lines } => {
             debug!(path = %path.display(), n_lines, "lines were cut at their longest");
         }

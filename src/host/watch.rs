@@ -1,185 +1,409 @@
-//! Hints that something may have changed, from the kernel's inotify.
+//! Hints that something may have changed, from the kernel's `inotify(7)`.
 //!
 //! Directories are watched, not files: a directory's watch tells of writes to the
 //! files in it and of names that come and go. Hints may be lost, doubled or late;
-//! they are collected as a set, so that a storm of them costs no memory.
+//! they are kept as a set, so that a storm of them costs no memory. That something
+//! was only opened or read is no hint: it may have been the agent itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
+use super::files::is_absent;
 use crate::engine::schedule::Hint;
 
 /// Hints that are kept apart; beyond, everything is looked at.
 const HINTS_MAX: usize = 4_096;
 
+/// How often a directory is tried whose parts come while it is looked for.
+const TRIES_MAX: usize = 64;
+
 /// Watches directories.
 #[derive(Debug)]
-pub struct Watcher {
-    inner: RecommendedWatcher,
-    watched: BTreeMap<PathBuf, Birth>,
+pub(super) struct Watcher {
+    /// None: the kernel gave no instance yet.
+    inner: Option<RecommendedWatcher>,
     shared: Arc<Shared>,
+    watched: BTreeMap<PathBuf, Watched>,
+    /// By which of its names each watched directory is told of.
+    told_as: BTreeMap<Birth, PathBuf>,
+    /// Rises with every walk through everything: tells what was not met again.
+    round: u64,
+    /// Why nothing more is tried until the next listing.
+    exhausted: Option<String>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    birth: Birth,
+    round: u64,
 }
 
 /// Tells a directory from another that took its name, and perhaps its inode.
-type Birth = (u64, u64, Option<std::time::SystemTime>);
+type Birth = (u64, u64, Option<SystemTime>);
 
 /// The hints that were not taken yet.
 #[derive(Debug, Clone)]
-pub struct Hints(Arc<Shared>);
+pub(super) struct Hints(Arc<Shared>);
 
 #[derive(Debug, Default)]
 struct Shared {
     hints: Mutex<BTreeSet<Hint>>,
+    names: Mutex<Names>,
     arrived: Notify,
-    /// Directories that could not be watched, and why the first one could not.
-    refused: Mutex<Option<String>>,
+}
+
+/// What the names that are told mean.
+#[derive(Debug, Default)]
+struct Names {
+    /// All names of each watched directory, by the one that is told.
+    all: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    /// Links, and what they are a part of: who turns one renames the other.
+    through: BTreeMap<PathBuf, BTreeMap<PathBuf, u64>>,
+    /// Directories that may have gone, and their watches with them.
+    doubtful: BTreeSet<PathBuf>,
+}
+
+/// Prepares to watch. Where the kernel gives no instance, nothing can be watched
+/// until it does.
+pub(super) fn watcher() -> (Watcher, Hints) {
+    let shared = Arc::new(Shared::default());
+    let watcher = Watcher {
+        inner: None,
+        shared: shared.clone(),
+        watched: BTreeMap::new(),
+        told_as: BTreeMap::new(),
+        round: 0,
+        exhausted: None,
+    };
+    (watcher, Hints(shared))
 }
 
 impl Watcher {
-    /// Starts to watch nothing yet. Fails where the kernel gives no watcher.
-    pub fn new() -> Result<(Self, Hints), String> {
-        let shared = Arc::new(Shared::default());
-        let sink = shared.clone();
+    /// A listing begins: what was refused before is tried again.
+    pub(super) fn begin(&mut self) {
+        self.exhausted = None;
+        if self.inner.is_some() {
+            return;
+        }
+        let sink = self.shared.clone();
         let config = notify::Config::default().with_follow_symlinks(false);
-        let inner = RecommendedWatcher::new(move |event| sink.take(event), config)
-            .map_err(|error| describe(&error))?;
-        let watcher = Self {
-            inner,
-            watched: BTreeMap::new(),
-            shared: shared.clone(),
-        };
-        Ok((watcher, Hints(shared)))
+        match RecommendedWatcher::new(move |event| sink.take(event), config) {
+            Ok(inner) => self.inner = Some(inner),
+            Err(error) => self.exhausted = Some(describe(&error)),
+        }
+    }
+
+    /// A listing of everything begins.
+    pub(super) fn begin_round(&mut self) {
+        self.round += 1;
+    }
+
+    /// A listing of everything is over: what it did not meet is let go.
+    pub(super) fn end_round(&mut self) {
+        let round = self.round;
+        let gone: Vec<PathBuf> = (self.watched.iter())
+            .filter(|(_, watched)| watched.round < round)
+            .map(|(path, _)| path.clone())
+            .collect();
+        for path in gone {
+            self.forget(&path);
+        }
+        lock(&self.shared.names).through.retain(|_, whole| {
+            whole.retain(|_, met| *met >= round);
+            !whole.is_empty()
+        });
     }
 
     /// Watches a directory from now on. A watch belongs to a directory, not to its
     /// name: one that was made anew is watched anew.
-    pub fn watch(&mut self, directory: &Path) {
-        let Ok(birth) = birth_of(directory) else {
-            return self.forget(directory);
-        };
-        match self.watched.get(directory) {
-            Some(known) if *known == birth => return,
-            Some(_) => self.forget(directory),
-            None => {}
-        }
-        match self.inner.watch(directory, RecursiveMode::NonRecursive) {
-            Ok(()) => {
-                self.watched.insert(directory.to_owned(), birth);
+    ///
+    /// Returns whether it is watched: not if it is absent. Fails where the kernel
+    /// has no room for another watch.
+    pub(super) fn watch(&mut self, directory: &Path) -> Result<bool, String> {
+        match directory.is_dir() {
+            true => self.add(directory),
+            false => {
+                self.forget(directory);
+                Ok(false)
             }
-            Err(error) => match error.kind {
-                notify::ErrorKind::PathNotFound => {}
-                notify::ErrorKind::Io(ref error)
-                    if error.kind() == std::io::ErrorKind::NotFound => {}
-                _ => {
-                    let mut refused = lock(&self.shared.refused);
-                    refused.get_or_insert_with(|| {
-                        format!("{}: {}", directory.display(), describe(&error))
-                    });
-                    drop(refused);
-                    self.shared.arrived.notify_one();
+        }
+    }
+
+    /// Watches a single file that is written by another name as well: the directory
+    /// that is told of those writes is the one of that other name. Returns and fails
+    /// as [`watch`](Self::watch) does.
+    pub(super) fn watch_file(&mut self, file: &Path) -> Result<bool, String> {
+        self.add(file)
+    }
+
+    fn add(&mut self, path: &Path) -> Result<bool, String> {
+        if let Some(why) = &self.exhausted {
+            return Err(why.clone());
+        }
+        for _ in 0..TRIES_MAX {
+            let Some(birth) = birth_of(path) else {
+                self.forget(path);
+                return Ok(false);
+            };
+            self.drop_doubtful(path);
+            let round = self.round;
+            if let Some(known) = self.watched.get_mut(path)
+                && known.birth == birth
+            {
+                known.round = round;
+                return Ok(true);
+            }
+            self.forget(path);
+            match self.tell_of(path, birth) {
+                Ok(()) => {}
+                Err(error) if is_gone(&error) => return Ok(false),
+                Err(error) => {
+                    let why = describe(&error);
+                    // One that may not be read tells nothing of the others.
+                    if !is_forbidden(&error) {
+                        self.exhausted = Some(why.clone());
+                    }
+                    return Err(why);
                 }
-            },
-        }
-    }
-
-    /// Watches the nearest directory that exists, for the sake of one that may come.
-    pub fn watch_for(&mut self, directory: &Path) {
-        for ancestor in directory.ancestors() {
-            self.watch(ancestor);
-            if self.watched.contains_key(ancestor) {
-                return;
+            }
+            let watched = Watched { birth, round };
+            self.watched.insert(path.to_owned(), watched);
+            // Another may have taken its name before it was watched.
+            if birth_of(path) == Some(birth) {
+                return Ok(true);
             }
         }
+        Ok(false)
     }
 
-    /// Forgets a directory that went away, and all below it.
+    /// Has the kernel tell of a directory by this name, or by one that it has already.
+    fn tell_of(&mut self, path: &Path, birth: Birth) -> notify::Result<()> {
+        let Some(inner) = &mut self.inner else {
+            return Err(notify::Error::path_not_found());
+        };
+        let told = self.told_as.get(&birth).map_or(path, |told| told);
+        // Before anything is told.
+        let mut names = lock(&self.shared.names);
+        let all = names.all.entry(told.to_owned()).or_default();
+        all.insert(path.to_owned());
+        drop(names);
+        if told != path {
+            return Ok(());
+        }
+        let outcome = inner.watch(path, RecursiveMode::NonRecursive);
+        match outcome {
+            Ok(()) => {
+                self.told_as.insert(birth, path.to_owned());
+            }
+            Err(_) => {
+                lock(&self.shared.names).all.remove(path);
+            }
+        }
+        outcome
+    }
+
+    /// Watches the nearest directory that exists, for the sake of one that may
+    /// come. Fails as [`watch`](Self::watch) does.
+    pub(super) fn watch_for(&mut self, directory: &Path) -> Result<(), String> {
+        for _ in 0..TRIES_MAX {
+            let mut missing = None;
+            for ancestor in directory.ancestors() {
+                if self.watch(ancestor)? {
+                    break;
+                }
+                missing = Some(ancestor);
+            }
+            // What was missing may have come before the watch.
+            if missing.is_none_or(|missing| !missing.is_dir()) {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever turns `link`, whose directory is watched, changes what `whole`
+    /// leads to.
+    pub(super) fn leads_through(&mut self, link: &Path, whole: &Path) {
+        let mut names = lock(&self.shared.names);
+        let wholes = names.through.entry(link.to_owned()).or_default();
+        wholes.insert(whole.to_owned(), self.round);
+    }
+
+    /// Forgets all names of a directory whose watch may be gone.
+    fn drop_doubtful(&mut self, path: &Path) {
+        let Some(watched) = self.watched.get(path) else {
+            return;
+        };
+        let Some(told) = self.told_as.get(&watched.birth).cloned() else {
+            return;
+        };
+        let mut names = lock(&self.shared.names);
+        if !names.doubtful.remove(&told) {
+            return;
+        }
+        let all = names.all.get(&told).cloned().unwrap_or_default();
+        drop(names);
+        // The told one last: nothing is left then that would need another.
+        for name in all.iter().filter(|name| **name != told) {
+            self.forget(name);
+        }
+        self.forget(&told);
+    }
+
+    /// Forgets a name of a directory, and the watch if that was the last one.
     fn forget(&mut self, path: &Path) {
-        let gone: Vec<PathBuf> = (self.watched.range(path.to_owned()..))
-            .map(|(watched, _)| watched)
-            .take_while(|watched| watched.starts_with(path))
-            .cloned()
-            .collect();
-        for directory in gone {
+        let Some(Watched { birth, .. }) = self.watched.remove(path) else {
+            return;
+        };
+        let Some(told) = self.told_as.get(&birth).cloned() else {
+            return;
+        };
+        let mut names = lock(&self.shared.names);
+        let mut all = names.all.get(&told).cloned().unwrap_or_default();
+        all.remove(path);
+        if told != path {
+            names.all.insert(told, all);
+            return;
+        }
+        names.all.remove(&told);
+        names.doubtful.remove(&told);
+        drop(names);
+        self.told_as.remove(&birth);
+        if let Some(inner) = &mut self.inner {
             // The kernel may have dropped the watch by itself.
-            let _ = self.inner.unwatch(&directory);
-            self.watched.remove(&directory);
+            let _ = inner.unwatch(&told);
+        }
+        // Its other names are to be watched by themselves.
+        for name in all {
+            self.watched.remove(&name);
+            self.shared.add(Hint::Renamed(name));
         }
     }
 }
 
 impl Hints {
-    /// Waits until there is a hint.
-    pub async fn arrived(&self) {
-        self.0.arrived.notified().await;
-    }
-
-    /// Takes all hints.
-    pub fn take(&self) -> BTreeSet<Hint> {
-        std::mem::take(&mut *lock(&self.0.hints))
-    }
-
-    /// Takes the reason why a directory could not be watched.
-    pub fn take_refused(&self) -> Option<String> {
-        lock(&self.0.refused).take()
+    /// Waits until there are hints, and takes them. Nothing is lost where the wait
+    /// is given up.
+    pub(super) async fn next(&self) -> BTreeSet<Hint> {
+        loop {
+            self.0.arrived.notified().await;
+            let hints = std::mem::take(&mut *lock(&self.0.hints));
+            if !hints.is_empty() {
+                return hints;
+            }
+        }
     }
 }
 
 impl Shared {
     fn take(&self, event: notify::Result<notify::Event>) {
-        let mut hints = lock(&self.hints);
-        match event {
-            Err(_) => {
-                hints.insert(Hint::Lost);
-            }
-            Ok(event) if event.need_rescan() => {
-                hints.insert(Hint::Lost);
-            }
-            Ok(event) => {
-                let hint: fn(PathBuf) -> Hint = match event.kind {
-                    // A closed writer has written; all other accesses are ours.
-                    EventKind::Access(AccessKind::Close(AccessMode::Write)) => Hint::Written,
-                    EventKind::Access(_) => return,
-                    EventKind::Modify(ModifyKind::Name(_)) => Hint::Renamed,
-                    EventKind::Modify(_) => Hint::Written,
-                    EventKind::Create(_)
-                    | EventKind::Remove(_)
-                    | EventKind::Any
-                    | EventKind::Other => Hint::Renamed,
-                };
-                hints.extend(event.paths.into_iter().map(hint));
-                if hints.len() > HINTS_MAX {
-                    hints.clear();
-                    hints.insert(Hint::Lost);
+        let hint: fn(PathBuf) -> Hint = match &event {
+            Err(_) => return self.add(Hint::Lost),
+            Ok(event) if event.need_rescan() => return self.add(Hint::Lost),
+            Ok(event) => match event.kind {
+                // A closed writer has written, also where it wrote through a mapping, of
+                // which nothing else tells. All other accesses may be ours.
+                EventKind::Access(AccessKind::Close(AccessMode::Write)) => Hint::Written,
+                EventKind::Access(_) => return,
+                EventKind::Modify(ModifyKind::Name(_)) => Hint::Renamed,
+                EventKind::Modify(_) => Hint::Written,
+                EventKind::Create(_) | EventKind::Remove(_) | EventKind::Any | EventKind::Other => {
+                    Hint::Renamed
                 }
+            },
+        };
+        let paths = event.map(|event| event.paths).unwrap_or_default();
+        let mut names = lock(&self.names);
+        for path in paths {
+            let mut hints = names.meant_by(&path, hint);
+            if hints.is_empty() {
+                hints.insert(hint(path));
             }
+            hints.into_iter().for_each(|hint| self.add(hint));
+        }
+    }
+
+    fn add(&self, hint: Hint) {
+        let mut hints = lock(&self.hints);
+        hints.insert(hint);
+        if hints.len() > HINTS_MAX {
+            hints.clear();
+            hints.insert(Hint::Lost);
         }
         drop(hints);
         self.arrived.notify_one();
     }
 }
 
-fn birth_of(directory: &Path) -> std::io::Result<Birth> {
-    let metadata = std::fs::metadata(directory)?;
-    Ok((metadata.dev(), metadata.ino(), metadata.created().ok()))
+impl Names {
+    /// What is meant by a path that was told, by all its names.
+    fn meant_by(&mut self, path: &Path, hint: fn(PathBuf) -> Hint) -> BTreeSet<Hint> {
+        let mut hints = BTreeSet::new();
+        let is_name = matches!(hint(PathBuf::new()), Hint::Renamed(_));
+        if let Some(all) = self.all.get(path) {
+            hints.extend(all.iter().cloned().map(hint));
+            if is_name {
+                self.doubtful.insert(path.to_owned());
+            }
+        }
+        let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+            return hints;
+        };
+        for directory in self.all.get(directory).into_iter().flatten() {
+            let path = directory.join(name);
+            if is_name && let Some(wholes) = self.through.get(&path) {
+                hints.extend(wholes.keys().cloned().map(Hint::Renamed));
+            }
+            hints.insert(hint(path));
+        }
+        hints
+    }
 }
 
-/// A panic while a set is being filled leaves a set behind, nothing worse.
+fn birth_of(path: &Path) -> Option<Birth> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino(), metadata.created().ok()))
+}
+
+/// A panic while a map is being filled leaves a map behind, nothing worse.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+fn is_gone(error: &notify::Error) -> bool {
+    match &error.kind {
+        notify::ErrorKind::PathNotFound => true,
+        notify::ErrorKind::Io(error) => is_absent(error),
+        notify::ErrorKind::Generic(_)
+        | notify::ErrorKind::WatchNotFound
+        | notify::ErrorKind::InvalidConfig(_)
+        | notify::ErrorKind::MaxFilesWatch => false,
+    }
+}
+
+fn is_forbidden(error: &notify::Error) -> bool {
+    matches!(&error.kind, notify::ErrorKind::Io(error)
+        if error.kind() == io::ErrorKind::PermissionDenied)
+}
+
 fn describe(error: &notify::Error) -> String {
+    let no_instance = rustix::io::Errno::MFILE.raw_os_error();
     match &error.kind {
         notify::ErrorKind::MaxFilesWatch => {
             "no inotify watch left; raise fs.inotify.max_user_watches".to_owned()
         }
-        notify::ErrorKind::Io(error) => error.to_string(),
-        kind => format!("{kind:?}"),
+        notify::ErrorKind::Io(error) if error.raw_os_error() == Some(no_instance) => {
+            "no inotify instance left; raise fs.inotify.max_user_instances".to_owned()
+        }
+        notify::ErrorKind::Io(error) => format!("inotify: {error}"),
+        kind => format!("inotify: {kind:?}"),
     }
 }

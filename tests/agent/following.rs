@@ -232,8 +232,8 @@ fn b8_a_renamed_file_that_the_pattern_names_is_not_read_again() {
         "
         00:05 alpha k1 first 3
         00:15 alpha k2 first 1
-        01:10 alpha k4 first 1
-        01:11 alpha k3 first 1
+        01:10 alpha k3 first 1
+        01:11 alpha k4 first 1
         ",
     );
 }

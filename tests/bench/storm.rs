@@ -251,8 +251,9 @@ impl Storm {
                     path: "/log".into(),
                     real: None,
                     facts,
+                    is_mounted: false,
                 }],
-                faults: Vec::new(),
+                ..Listing::default()
             }),
             Turn::Look(look) => {
                 let hash = |&(start, end): &(u64, u64)| Some(fingerprint(&self.bytes(start, end)));

@@ -43,7 +43,7 @@ impl Schedule {
                 stream.following = following;
             }
         }
-        self.wanted.insert(Scope::All);
+        self.wants_all = true;
         self.next_listing = now;
     }
 

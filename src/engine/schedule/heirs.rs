@@ -219,7 +219,8 @@ impl Schedule {
             }
             heir.copy_of = heir.copy_of.map(|_| ghost);
         }
-        self.want_around(&path);
+        let directory = path.parent().unwrap_or(&path);
+        self.want(directory);
     }
 
     /// The file that stood at a name before: the one that is thought to stand there

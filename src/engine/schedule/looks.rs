@@ -231,7 +231,7 @@ impl Schedule {
             let path = stream.path.clone();
             if !self.rules_of(&path).is_empty() {
                 // It went to a name that is followed: the next listing meets it there.
-                return self.want_around(&path);
+                return self.want(&path);
             }
         }
         let Some(stream) = self.streams.get_mut(&id) else {

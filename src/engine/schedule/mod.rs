@@ -34,7 +34,6 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::commit::StreamRecord;
 use super::identity::Place;
@@ -53,23 +52,27 @@ mod notices;
 mod roll;
 mod troubles;
 mod turns;
+mod unseen;
 
 use kin::Search;
 pub use notices::Notice;
 use roll::Roll;
 use troubles::Lasting;
 pub use turns::{
-    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn,
+    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn, Untold,
 };
-
-/// How often everything is listed where hints are told: the safety look.
-pub const SLOW_LISTING: Duration = Duration::from_secs(30);
-
-/// How often everything is listed where no hints are told.
-pub const POLLED_LISTING: Duration = Duration::from_millis(200);
+use unseen::Unseen;
+pub use unseen::{POLLED_LISTING, SLOW_LISTING};
 
 /// Looks and reads that the host has at once.
 const TURNS_MAX: usize = 2;
+
+/// Turns that are given to what has just happened before one is given to a file that
+/// is far behind.
+const TURNS_BEFORE_BACKLOG: usize = 16;
+
+/// Paths that are listed one by one; beyond, everything is listed.
+const WANTED_MAX: usize = 10_000;
 
 /// All followed files.
 #[derive(Debug)]
@@ -91,8 +94,15 @@ pub struct Schedule {
     globs_changed: bool,
     from_the_end: bool,
     turns: VecDeque<StreamId>,
+    /// Files of which a region was read, and there is more.
+    backlog: VecDeque<StreamId>,
+    /// Turns that were given to others since one of the backlog had its turn.
+    n_turns_before: usize,
     n_turns: usize,
-    wanted: BTreeSet<Scope>,
+    wants_all: bool,
+    /// The paths that are to be listed, with what is below them.
+    wanted: BTreeSet<PathBuf>,
+    unseen: Unseen,
     listing: Option<Ordered>,
     n_listings: u64,
     next_listing: Moment,
@@ -164,8 +174,12 @@ impl Schedule {
             globs_changed: false,
             from_the_end: start.from_the_end,
             turns: VecDeque::new(),
+            backlog: VecDeque::new(),
+            n_turns_before: 0,
             n_turns: 0,
-            wanted: BTreeSet::from([Scope::All]),
+            wants_all: true,
+            wanted: BTreeSet::new(),
+            unseen: Unseen::new(now),
             listing: None,
             n_listings: 0,
             next_listing: now,
@@ -220,36 +234,10 @@ impl Schedule {
         self.streams.get(&id)
     }
 
-    /// Hurries after a hint.
-    pub fn hint(&mut self, hint: Hint) {
-        match hint {
-            Hint::Lost => {
-                self.wanted.insert(Scope::All);
-                let ids = self.streams.ids();
-                for id in ids {
-                    self.wake(id);
-                }
-            }
-            Hint::Written(path) => match self.named(&path) {
-                Some(id) => self.wake(id),
-                None if self.may_name(&path) => self.want_around(&path),
-                None => {}
-            },
-            Hint::Renamed(path) => {
-                if let Some(id) = self.named(&path) {
-                    self.wake(id);
-                    self.want_around(&path);
-                } else if self.may_name(&path) {
-                    self.want_around(&path);
-                }
-            }
-        }
-    }
-
     /// What has become due by now.
     pub fn tick(&mut self, now: Moment) {
         if self.next_listing <= now && self.listing.is_none() {
-            self.wanted.insert(Scope::All);
+            self.wants_all = true;
         }
         for id in self.streams.due_by(now) {
             self.wake(id);
@@ -258,8 +246,10 @@ impl Schedule {
 
     /// When something becomes due.
     pub fn wakeup(&self) -> Option<Moment> {
-        let listing = self.listing.is_none().then_some(self.next_listing);
-        [listing, self.streams.first_due()]
+        let is_idle = self.listing.is_none();
+        let listing = is_idle.then_some(self.next_listing);
+        let unseen = self.unseen.wakeup().filter(|_| is_idle);
+        [listing, unseen, self.streams.first_due()]
             .into_iter()
             .flatten()
             .min()
@@ -273,15 +263,8 @@ impl Schedule {
             return Some(order);
         }
         if self.listing.is_none()
-            && let Some(scope) = self.wanted.pop_first()
+            && let Some(scope) = self.next_scope(now)
         {
-            if scope == Scope::All {
-                self.wanted.clear();
-                self.next_listing = now.after(match self.noticing {
-                    Noticing::Hinted => SLOW_LISTING,
-                    Noticing::Polled => POLLED_LISTING,
-                });
-            }
             self.n_listings += 1;
             self.listing = Some(Ordered {
                 scope: scope.clone(),
@@ -297,14 +280,14 @@ impl Schedule {
         // Until changed rules were listed for, a file may lack a rule that follows it
         // by another of its names.
         let may_read = may_read && self.listed_for == Some(self.epoch);
-        for _ in 0..self.turns.len() {
-            let id = self.turns.pop_front()?;
+        for _ in 0..self.turns.len() + self.backlog.len() {
+            let id = self.next_in_turn()?;
             let Some(stream) = self.streams.get(&id) else {
                 continue;
             };
             let may_read = may_read && !self.waits_for_older(stream);
             if stream.packing.is_some() && !self.may_unpack(id) {
-                self.turns.push_back(id);
+                self.backlog.push_back(id);
                 continue;
             }
             let Some(stream) = self.streams.get_mut(&id) else {
@@ -340,11 +323,38 @@ impl Schedule {
                         epoch: self.epoch,
                     }));
                 }
-                Phase::WaitsToRead => self.turns.push_back(id),
+                Phase::WaitsToRead => self.backlog.push_back(id),
                 Phase::Resting | Phase::Looking | Phase::Reading => {}
             }
         }
         None
+    }
+
+    /// What is listed next, if anything is to be.
+    fn next_scope(&mut self, now: Moment) -> Option<Scope> {
+        self.look_where_untold(now);
+        if std::mem::take(&mut self.wants_all) || self.wanted.len() > WANTED_MAX {
+            self.wanted.clear();
+            self.plan_listing(now);
+            return Some(Scope::All);
+        }
+        let wanted = std::mem::take(&mut self.wanted);
+        (!wanted.is_empty()).then_some(Scope::Below(wanted))
+    }
+
+    /// Whose turn it is. What has just happened goes first, so that a line in a
+    /// quiet file does not wait for those that are far behind; but they never wait
+    /// for long.
+    fn next_in_turn(&mut self) -> Option<StreamId> {
+        if self.n_turns_before < TURNS_BEFORE_BACKLOG
+            && let Some(id) = self.turns.pop_front()
+        {
+            self.n_turns_before += 1;
+            return Some(id);
+        }
+        self.n_turns_before = 0;
+        let id = self.backlog.pop_front();
+        id.or_else(|| self.turns.pop_front())
     }
 
     /// Takes what a read found. Returns the stream's hits that count.
@@ -427,7 +437,7 @@ impl Schedule {
         };
         if !at_end {
             stream.phase = Phase::WaitsToRead;
-            self.turns.push_back(id);
+            self.backlog.push_back(id);
         } else if stream.again || stream.naming != Naming::Here {
             self.wake(id);
         }

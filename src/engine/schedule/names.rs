@@ -1,6 +1,7 @@
 //! Which name leads to which file.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,20 +20,23 @@ impl Schedule {
         };
         let scope = ordered.scope;
         self.note_faults(now, &scope, &listing.faults);
+        self.note_unseen(now, &scope, &listing);
         let seen = Seen(&listing.entries);
         let excluded = std::mem::take(&mut self.excluded);
         for entry in &listing.entries {
-            let is_own = excluded.iter().any(|dir| entry.path.starts_with(dir))
-                || self.excluded_places.contains(&entry.facts.place);
-            if !is_own {
-                self.meet_entry(entry, seen, ordered.number);
+            let own = excluded.iter().find(|dir| entry.path.starts_with(dir));
+            if let Some(own) = own {
+                self.pass_over(own);
+            } else if self.excluded_places.contains(&entry.facts.place) {
+                self.pass_over(&entry.path);
+            } else {
+                self.meet_entry(entry, &scope, seen, ordered.number);
             }
         }
         self.excluded = excluded;
-        let missing: Vec<StreamId> = self
-            .streams
-            .values()
-            .filter(|stream| stream.naming == Naming::Here && in_scope(&scope, &stream.path))
+        let missing: Vec<StreamId> = (self.standing_in(&scope).into_iter())
+            .filter_map(|id| self.streams.get(&id))
+            .filter(|stream| stream.naming == Naming::Here)
             .filter(|stream| seen.place_of(&stream.path) != Some(stream.place()))
             .filter(|stream| {
                 !(listing.faults.iter()).any(|(directory, _)| stream.path.starts_with(directory))
@@ -57,6 +61,22 @@ impl Schedule {
                 self.seek_again(id);
                 self.wake(id);
             }
+        }
+    }
+
+    /// The streams that stood at a name within a scope, as far as is known.
+    fn standing_in(&self, scope: &Scope) -> Vec<StreamId> {
+        match scope {
+            Scope::All => self.streams.ids(),
+            Scope::Below(paths) => (paths.iter())
+                .flat_map(|above| {
+                    // What is below a path comes right after it.
+                    let from = (Bound::Included(above.as_path()), Bound::Unbounded);
+                    let names = self.by_path.range::<Path, _>(from);
+                    names.take_while(move |(name, _)| name.starts_with(above))
+                })
+                .map(|(_, id)| *id)
+                .collect(),
         }
     }
 
@@ -146,7 +166,10 @@ impl Schedule {
                 self.unname(&old, id);
                 let holder = self.by_path.get(&path).and_then(|id| self.streams.get(id));
                 if holder.is_none_or(|holder| holder.naming != Naming::Here) {
-                    self.by_path.insert(path, id);
+                    self.by_path.insert(path.clone(), id);
+                }
+                if self.may_name(&path) {
+                    self.want(&path);
                 }
             }
             // Nothing else leads to an archive.
@@ -230,7 +253,7 @@ impl Schedule {
                 let order = stream.seek();
                 self.orders.push_back(order);
                 let path = stream.path.clone();
-                self.want_around(&path);
+                self.want(&path);
                 self.miss(&path);
             }
             // Its new name went as well.
@@ -273,10 +296,9 @@ impl Schedule {
             .copied()
     }
 
-    /// Asks for a listing of the directory that a name stands in.
-    pub(super) fn want_around(&mut self, path: &Path) {
-        let directory = path.parent().unwrap_or(path);
-        self.wanted.insert(Scope::Below(directory.to_owned()));
+    /// Asks for a listing of what stands at a path or below it.
+    pub(super) fn want(&mut self, path: &Path) {
+        self.wanted.insert(path.to_owned());
     }
 
     pub(super) fn next_stream_id(&mut self) -> StreamId {
@@ -303,7 +325,7 @@ impl Schedule {
     }
 
     /// Holds one listed file against what is known.
-    fn meet_entry(&mut self, entry: &Entry, seen: Seen<'_>, number: u64) {
+    fn meet_entry(&mut self, entry: &Entry, scope: &Scope, seen: Seen<'_>, number: u64) {
         let place = entry.facts.place;
         if let Some(&id) = self.by_place.get(&place)
             && let Some(stream) = self.streams.get(&id)
@@ -313,7 +335,7 @@ impl Schedule {
                 return;
             }
             if !stream.identity.has_other_birth_than(&entry.facts) {
-                return self.meet_again(id, entry, seen);
+                return self.meet_again(id, entry, scope, seen);
             }
             if number <= stream.changed_after {
                 // Older news than what a look has told since.
@@ -338,7 +360,7 @@ impl Schedule {
     }
 
     /// A listed file is one that is followed.
-    fn meet_again(&mut self, id: StreamId, entry: &Entry, seen: Seen<'_>) {
+    fn meet_again(&mut self, id: StreamId, entry: &Entry, scope: &Scope, seen: Seen<'_>) {
         let place = entry.facts.place;
         let Some(stream) = self.streams.get(&id) else {
             return;
@@ -348,10 +370,17 @@ impl Schedule {
         }
         if *stream.path != *entry.path {
             let is_second_name = seen.place_of(&stream.path) == Some(place);
+            let may_be_second = stream.naming == Naming::Here && !in_scope(scope, &stream.path);
+            let known = stream.path.clone();
             self.add_rules(id, &entry.path);
             if is_second_name {
                 // One file, two names: followed once, for the rules of both.
                 return;
+            }
+            if may_be_second {
+                // Or was it renamed? To be seen when both names are looked at.
+                self.want(&known);
+                return self.want(&entry.path);
             }
             let Some(stream) = self.streams.get(&id) else {
                 return;
@@ -463,6 +492,6 @@ impl Seen<'_> {
 pub(super) fn in_scope(scope: &Scope, path: &Path) -> bool {
     match scope {
         Scope::All => true,
-        Scope::Below(directory) => path.starts_with(directory),
+        Scope::Below(paths) => path.ancestors().any(|above| paths.contains(above)),
     }
 }

@@ -95,6 +95,43 @@ pub enum Notice {
         /// The name.
         path: PathBuf,
     },
+    /// Hints were lost: everything is looked at. Said once until none was lost for a
+    /// while.
+    HintsLost,
+    /// No hints are lost any more.
+    HintsBack {
+        /// How often some were.
+        n_times: u64,
+    },
+    /// Some directories cannot be watched and are looked at again and again. Said
+    /// once until all can.
+    Unwatched {
+        /// One of them.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// All directories are watched again.
+    Watched,
+    /// Others may change a file system unseen: its directories are looked at again
+    /// and again. Said once for each kind.
+    Shared {
+        /// One of the directories.
+        path: PathBuf,
+        /// The kind of the file system.
+        kind: &'static str,
+    },
+    /// A file is mounted alone, without its directory: whoever replaces it where it
+    /// comes from does so unseen.
+    MountedAlone {
+        /// Which.
+        path: PathBuf,
+    },
+    /// A pattern names what is the agent's own: not followed.
+    Own {
+        /// A directory or a file.
+        path: PathBuf,
+    },
     /// Lines were longer than what is kept.
     LinesCut {
         /// Where.
@@ -122,6 +159,13 @@ impl Notice {
             | Self::Unreadable { .. }
             | Self::Readable { .. }
             | Self::Back { .. }
+            | Self::HintsLost
+            | Self::HintsBack { .. }
+            | Self::Unwatched { .. }
+            | Self::Watched
+            | Self::Shared { .. }
+            | Self::MountedAlone { .. }
+            | Self::Own { .. }
             | Self::LinesCut { .. } => return None,
         };
         Some(Trouble {

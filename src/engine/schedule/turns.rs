@@ -1,7 +1,9 @@
 //! What the schedule asks of the host, and what it hears.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::engine::identity::{Facts, Mark, Place};
 use crate::engine::ids::StreamId;
@@ -34,8 +36,8 @@ pub enum Hint {
 pub enum Scope {
     /// Everything that the patterns name.
     All,
-    /// What they name in a directory or below.
-    Below(PathBuf),
+    /// What they name at some paths or below them, whatever stands there.
+    Below(BTreeSet<PathBuf>),
 }
 
 /// The outcome of a listing.
@@ -46,6 +48,23 @@ pub struct Listing {
     /// Directories that could not be listed, with the reason. What is below them
     /// is not known to be gone.
     pub faults: Vec<(PathBuf, String)>,
+    /// Where no hint may come when something changes, there or below.
+    pub untold: BTreeMap<PathBuf, Untold>,
+    /// Directories that were passed over because they are the agent's own.
+    pub own: Vec<PathBuf>,
+    /// How long it took the host.
+    pub took: Duration,
+    /// How much of that it worked, and did not wait.
+    pub worked: Duration,
+}
+
+/// Why no hint may come when something changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Untold {
+    /// Others may change the file system, which is of this kind.
+    Shared(&'static str),
+    /// It could not be watched, for this reason.
+    Unwatched(String),
 }
 
 /// A file that a pattern names.
@@ -57,6 +76,8 @@ pub struct Entry {
     pub real: Option<PathBuf>,
     /// What the system tells of it.
     pub facts: Facts,
+    /// Whether this very file is mounted here, and not the directory around it.
+    pub is_mounted: bool,
 }
 
 /// What a look found.

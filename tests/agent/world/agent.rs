@@ -254,7 +254,7 @@ impl Agent {
         let mut nodes = Vec::new();
         let in_scope = |path: &Path| match scope {
             Scope::All => true,
-            Scope::Below(directory) => path.starts_with(directory),
+            Scope::Below(paths) => path.ancestors().any(|above| paths.contains(above)),
         };
         for (path, node, real) in files.names().filter(|(path, _, _)| in_scope(path)) {
             let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
@@ -271,11 +271,18 @@ impl Agent {
                 path: path.to_owned(),
                 real: real.map(Path::to_owned),
                 facts,
+                is_mounted: false,
             });
         }
-        for directory in files.unlistable.iter().filter(|path| in_scope(path)) {
-            let why = "permission denied".to_owned();
-            listing.faults.push((directory.clone(), why));
+        for directory in &files.unlistable {
+            let hides = match scope {
+                Scope::All => true,
+                Scope::Below(paths) => paths.iter().any(|path| path.starts_with(directory)),
+            };
+            if hides || in_scope(directory) {
+                let why = "permission denied".to_owned();
+                listing.faults.push((directory.clone(), why));
+            }
         }
         (listing, nodes)
     }
@@ -395,6 +402,7 @@ fn kin_of(log: &Path, files: &Files) -> Vec<Entry> {
         path: path.to_owned(),
         real: None,
         facts: files.facts(node),
+        is_mounted: false,
     };
     kin.map(entry).collect()
 }
