@@ -28,6 +28,10 @@ mod commands;
 
 mod process;
 
+mod watching;
+
+mod kernel;
+
 mod archives;
 
 mod hostile;
@@ -35,3 +39,5 @@ mod hostile;
 mod crash;
 
 mod support;
+
+mod ways;

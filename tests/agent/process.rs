@@ -5,18 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::Signal;
 
-use crate::support::{Space, Tls, World, n_of, wait_for, wished};
-
-/// Every event is in the sum of `n=`.
-const COUNTED: &str = "
-rules:
-  - key: counted
-    files: [LOGS/*.log]
-    match: 'SEQ=(?<seq>\\d+)'
-    debounce: {every: 200ms, max: 400ms}
-    title: 'n={{ count }}'
-    text: '{{ line }}'
-";
+use crate::support::{COUNTED, Space, Tls, World, n_of, wait_for, wished};
 
 #[test]
 fn a_line_becomes_a_threaded_message() {
@@ -91,25 +80,6 @@ fn truncated_while_running() {
     log.numbers(2);
     space.wait_events(12);
     space.assert_clean();
-}
-
-#[test]
-fn deleted_files_are_let_go() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
-    log.numbers(1);
-    space.wait_events(1);
-    fs::remove_file(&log.path).unwrap();
-    let descriptors = format!("/proc/{}/fd", world.pid());
-    wait_for("the descriptor is closed", || {
-        let mut open = fs::read_dir(&descriptors)
-            .unwrap()
-            .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
-        let holds = open.any(|target| target.to_string_lossy().contains("app.log"));
-        (!holds).then_some(())
-    });
 }
 
 #[test]

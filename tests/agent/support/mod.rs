@@ -22,6 +22,17 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_logcrier");
 
+/// Every event is in the sum of `n=`.
+pub(crate) const COUNTED: &str = "
+rules:
+  - key: counted
+    files: [LOGS/*.log]
+    match: 'SEQ=(?<seq>\\d+)'
+    debounce: {every: 200ms, max: 400ms}
+    title: 'n={{ count }}'
+    text: '{{ line }}'
+";
+
 /// Waits until `condition` gives something; fails with `what` when it takes too long.
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let deadline = now() + SOON;

@@ -1,0 +1,313 @@
+//! The real binary on real directories: what may happen around followed files, with
+//! inotify and with polling. Named after `situation`, as the field met them.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+
+use rustix::fs::OFlags;
+use rustix::process::Signal;
+
+use crate::support::{COUNTED, Log, Space, World, wait_for};
+use crate::ways::{Way, both_ways};
+
+both_ways! {
+    names_that_are_no_text,
+    a_directory_is_renamed_away,
+    a_directory_is_made_anew_again_and_again,
+    deleted_with_much_unread,
+    deleted_files_are_let_go,
+    many_files_and_few_descriptors,
+    pipes_sockets_and_devices_are_left_alone,
+    its_own_files_are_left_alone,
+    permission_is_lost_and_regained,
+    links_are_turned_at_any_step,
+    two_writes_within_a_tick_and_a_time_that_goes_back,
+}
+
+/// A14: a byte that is no text, and a newline, in a name.
+fn names_that_are_no_text(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    way.choose(&mut world);
+    world.start();
+    for name in [
+        &b"caf\xff.log"[..],
+        b"two\nlines.log",
+        b" .log",
+        b"'\"$(x).log",
+    ] {
+        let mut log = Log {
+            path: world.path("logs").join(OsStr::from_bytes(name)),
+            n_lines: 0,
+        };
+        log.numbers(2);
+    }
+    space.wait_events(8);
+    space.assert_clean();
+}
+
+/// B12: the directory of the logs is renamed away and made anew.
+fn a_directory_is_renamed_away(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/app/*.log"));
+    way.choose(&mut world);
+    fs::create_dir(world.path("logs/app")).unwrap();
+    let mut old = world.log("app/a.log");
+    world.start();
+    for round in 1..=3 {
+        let mut writer = fs::File::options().append(true).open(&old.path).unwrap();
+        old.numbers(2);
+        let aside = world.path(&format!("logs/app.{round}"));
+        fs::rename(world.path("logs/app"), aside).unwrap();
+        std::io::Write::write_all(&mut writer, b"SEQ=1 late\n").unwrap();
+        drop(writer);
+        fs::create_dir(world.path("logs/app")).unwrap();
+        old = world.log("app/a.log");
+        old.numbers(3);
+        space.wait_events(round * 6);
+    }
+}
+
+/// E6: a watched directory is deleted and made again, with files in it at once.
+fn a_directory_is_made_anew_again_and_again(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/a/b/*.log"));
+    way.choose(&mut world);
+    world.start();
+    for round in 1..=20 {
+        fs::create_dir_all(world.path("logs/a/b")).unwrap();
+        let mut log = world.log(&format!("a/b/{}.log", round % 3));
+        log.numbers(1);
+        space.wait_events(round * 2 - 1);
+        log.numbers(1);
+        space.wait_events(round * 2);
+        fs::remove_dir_all(world.path("logs/a")).unwrap();
+    }
+}
+
+/// B15: what is unread of a deleted file is read, and then it is closed.
+fn deleted_with_much_unread(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    way.choose(&mut world);
+    let mut log = world.log("app.log");
+    world.start();
+    log.numbers(1);
+    space.wait_events(1);
+    world.signal(Signal::STOP);
+    let filler = "nothing to see in this line, nor in those around it\n".repeat(1 << 14);
+    for _ in 0..24 {
+        log.raw(filler.as_bytes());
+        log.numbers(10);
+    }
+    fs::remove_file(&log.path).unwrap();
+    world.signal(Signal::CONT);
+    space.wait_events(241);
+    wait_until_closed(&world, "app.log");
+    assert!(
+        !world.stderr().contains("before it was read"),
+        "{}",
+        world.stderr()
+    );
+}
+
+/// B16: a deleted file that was read to its end is closed.
+fn deleted_files_are_let_go(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    way.choose(&mut world);
+    let mut log = world.log("app.log");
+    world.start();
+    log.numbers(1);
+    space.wait_events(1);
+    fs::remove_file(&log.path).unwrap();
+    wait_until_closed(&world, "app.log");
+}
+
+fn wait_until_closed(world: &World, name: &str) {
+    let descriptors = format!("/proc/{}/fd", world.pid());
+    wait_for("the descriptor is closed", || {
+        let mut open = fs::read_dir(&descriptors)
+            .unwrap()
+            .filter_map(|entry| fs::read_link(entry.unwrap().path()).ok());
+        let holds = open.any(|target| target.to_string_lossy().contains(name));
+        (!holds).then_some(())
+    });
+}
+
+/// E12, F8, F9: twice as many files as descriptors, all of them busy.
+fn many_files_and_few_descriptors(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    way.choose(&mut world);
+    world.write("few", "ulimit -n 100\nexec \"$@\"\n");
+    world.wrapper = format!("sh {}", world.path("few").display());
+    let mut logs: Vec<Log> = (0..200).map(|n| world.log(&format!("{n}.log"))).collect();
+    world.start();
+    for round in 1..=4 {
+        for log in &mut logs {
+            log.numbers(2);
+        }
+        if round == 2 {
+            // While the descriptors go round, names change as well.
+            for log in logs.iter_mut().step_by(10) {
+                let rotated = log.path.with_extension("log.1");
+                fs::rename(&log.path, rotated).unwrap();
+            }
+        }
+        if round > 2 {
+            space.wait_events(400 * round);
+        }
+    }
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 1600);
+    space.assert_clean();
+}
+
+/// E17: what is no regular file is not even opened.
+fn pipes_sockets_and_devices_are_left_alone(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/*"));
+    way.choose(&mut world);
+    let logs = world.path("logs");
+    let pipe = logs.join("pipe.log");
+    let mode = rustix::fs::Mode::from_raw_mode(0o666);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, mode).unwrap();
+    let _socket = std::os::unix::net::UnixListener::bind(logs.join("socket.log")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", logs.join("zero.log")).unwrap();
+    std::os::unix::fs::symlink(&pipe, logs.join("link.log")).unwrap();
+    fs::create_dir(logs.join("directory.log")).unwrap();
+    let mut log = world.log("app.log");
+    world.start();
+    log.numbers(2);
+    space.wait_events(2);
+    // A file turns into a pipe under the agent's hands.
+    fs::remove_file(&log.path).unwrap();
+    fs::rename(&pipe, &log.path).unwrap();
+    let mut other = world.log("other.log");
+    other.numbers(2);
+    space.wait_events(4);
+    assert!(fs::metadata(&log.path).unwrap().file_type().is_fifo());
+    // Nobody reads from it: whoever opens it to write is told so.
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK;
+    let opened = rustix::fs::open(&log.path, flags, rustix::fs::Mode::empty());
+    assert_eq!(opened.err(), Some(rustix::io::Errno::NXIO));
+}
+
+/// E18: the state, and the log that it writes itself, stand where patterns look.
+fn its_own_files_are_left_alone(way: Way) {
+    let space = Space::new();
+    let settings = format!(
+        "state_dir: logs/link/inner\nrule_files: [rules.yaml]\n\
+         spaces: {{ops: {{webhook: '{}', pace: 10ms}}}}\n",
+        space.handle.webhook_url("ops")
+    );
+    let everything = COUNTED
+        .replace("LOGS/*.log", "LOGS/**")
+        .replace("'SEQ=(?<seq>\\d+)'", "'.'");
+    let mut world = World::with_settings(&settings, &everything);
+    way.choose(&mut world);
+    fs::create_dir(world.path("logs/state")).unwrap();
+    // The state is named through a link: it is known by what it is.
+    std::os::unix::fs::symlink(world.path("logs/state"), world.path("logs/link")).unwrap();
+    world.write("redirected", "exec \"$@\" 2>>logs/agent.log\n");
+    world.wrapper = format!("sh {}", world.path("redirected").display());
+    world.environment.push(("LOGCRIER_LOG", "debug".to_owned()));
+    let mut log = world.log("app.log");
+    world.start();
+    log.numbers(3);
+    space.wait_events(3);
+    log.numbers(1);
+    space.wait_events(4);
+    let told = fs::read_to_string(world.path("logs/agent.log")).unwrap();
+    let n_warned = told.matches("is the agent's own").count();
+    assert_eq!(n_warned, 2, "{told}");
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 4);
+}
+
+/// E8: without permission for a while, said once, then from the right place.
+fn permission_is_lost_and_regained(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    world.without_rights();
+    way.choose(&mut world);
+    let mut log = world.log("app.log");
+    world.start();
+    log.numbers(3);
+    space.wait_events(3);
+    assert!(world.stop().success());
+    let mode = |mode| fs::set_permissions(&log.path, fs::Permissions::from_mode(mode)).unwrap();
+    mode(0o000);
+    world.start();
+    wait_for("it is told", || {
+        world.stderr().contains("cannot be read").then_some(())
+    });
+    log.raw(b"SEQ=3 while it is closed\nSEQ=4\n");
+    mode(0o644);
+    space.wait_events(5);
+    let n_told = world.stderr().matches("cannot be read").count();
+    assert_eq!(n_told, 1, "{}", world.stderr());
+}
+
+/// B13: links to links, each of which is turned, and one that dangles first.
+fn links_are_turned_at_any_step(way: Way) {
+    let space = Space::new();
+    let files = "[LOGS/current/app.log, LOGS/dangling.log]";
+    let mut world = World::new(&space, &COUNTED.replace("[LOGS/*.log]", files));
+    way.choose(&mut world);
+    let logs = world.path("logs");
+    let at = |name: &str| logs.join(name);
+    let turn = |link: &str, to: &str| {
+        std::os::unix::fs::symlink(to, at("new")).unwrap();
+        fs::rename(at("new"), at(link)).unwrap();
+    };
+    let log = |name: &str| Log {
+        path: at(name),
+        n_lines: 0,
+    };
+    for name in ["2026-01", "2026-02", "2026-03"] {
+        fs::create_dir(at(name)).unwrap();
+    }
+    turn("data", "2026-01");
+    turn("current", "data");
+    turn("dangling.log", "later/it.log");
+    log("2026-01/app.log").raw(b"");
+    world.start();
+    log("2026-01/app.log").numbers(1);
+    space.wait_events(1);
+    log("2026-02/app.log").numbers(2);
+    turn("data", "2026-02");
+    space.wait_events(3);
+    log("2026-02/app.log").numbers(1);
+    space.wait_events(4);
+    log("2026-03/app.log").numbers(3);
+    turn("current", "2026-03");
+    space.wait_events(7);
+    fs::create_dir(at("later")).unwrap();
+    log("later/it.log").numbers(1);
+    space.wait_events(8);
+}
+
+/// E15: nobody can tell two writes apart by their times.
+fn two_writes_within_a_tick_and_a_time_that_goes_back(way: Way) {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    way.choose(&mut world);
+    let mut log = world.log("app.log");
+    world.start();
+    log.numbers(1);
+    log.numbers(1);
+    space.wait_events(2);
+    log.numbers(1);
+    let file = fs::File::options().append(true).open(&log.path).unwrap();
+    let written = file.metadata().unwrap().modified().unwrap();
+    let before = written - std::time::Duration::from_secs(3);
+    file.set_modified(before).unwrap();
+    space.wait_events(3);
+    log.numbers(1);
+    file.set_modified(before).unwrap();
+    space.wait_events(4);
+}

@@ -1,0 +1,36 @@
+//! Tests that are made twice: with the kernel's hints, and without.
+
+use crate::support::World;
+
+/// How the agent learns that something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The kernel tells.
+    Inotify,
+    /// It looks again and again.
+    Polling,
+}
+
+impl Way {
+    /// From now on the agent of a world learns in this way.
+    pub(crate) fn choose(self, world: &mut World) {
+        let value = match self {
+            Self::Inotify => "auto",
+            Self::Polling => "poll",
+        };
+        world.environment.push(("LOGCRIER_WATCH", value.to_owned()));
+    }
+}
+
+/// Makes two tests of each function: with inotify, and with polling.
+macro_rules! both_ways {
+    ($($(#[$meta:meta])* $name:ident),+ $(,)?) => {
+        mod inotify {
+            $($(#[$meta])* #[test] fn $name() { super::$name(crate::ways::Way::Inotify); })+
+        }
+        mod polling {
+            $($(#[$meta])* #[test] fn $name() { super::$name(crate::ways::Way::Polling); })+
+        }
+    };
+}
+pub(crate) use both_ways;
