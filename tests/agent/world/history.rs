@@ -618,8 +618,9 @@ impl History {
             .filter(|message| self.world.is_given_up(message))
             .map(|message| refusing(&self.world.real_space(&message.space)))
             .collect();
-        // While another space stands in, only a message for it tells that it is well.
-        let stood_in_for = |what: &str| self.world.habits.stands_in && what.ends_with(" ops");
+        // Where another space stands in, only a message for one that was in trouble
+        // tells that it is well.
+        let stood_in_for = |what: &str| self.world.habits.stands_in && what.contains("space ");
         let troubles: Vec<&String> = (self.world.oracle.troubles().difference(&given_up))
             .filter(|what| !stood_in_for(what))
             .collect();
