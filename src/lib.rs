@@ -1,22 +1,22 @@
 //! logcrier: a town crier for servers.
 //!
-//! It watches log files against rules and posts what matters to a Google Chat
-//! space: at once, in the rule's own thread, never above the space's quota, and
-//! without losing count. This page is the map.
+//! It watches log files and the exit statuses of commands against rules and posts
+//! what matters to a Google Chat space: at once, in the rule's own thread, never
+//! above the space's quota, and without losing count. This page is the map.
 //!
 //! # The engine decides, the host does
 //!
 //! ```text
-//!         hints, timers                                      answers, faults
+//!   hints, timers, exit statuses                             answers, faults
 //!               │                                                   │
 //!  ┌────────────▼───────────────────────────────────────────────────▼─────────┐
 //!  │ SOURCE       LINES        RULES        EVENTS     DEBOUNCE     OUTBOX    │  engine: pure
 //!  │ which file,  cut at the   which rule   instance,  many → one,  rendered, │
 //!  │ from where   last newline hits what    stable id  now/later    paced     │
 //!  └──────┬───────────────────────────────────────────────────────────┬───────┘
-//!         │ Action::List, Look, Read, Close          Action::Commit, Post
+//!         │ Action::Files, Run, StopRun              Action::Commit, Post
 //!  ┌──────▼───────────────────────────────────────────────────────────▼───────┐
-//!  │ files                     clock                 store               chat │  host: does
+//!  │ files        commands          clock            store               chat │  host: does
 //!  └──────────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
