@@ -106,9 +106,21 @@ impl Schedule {
             return Vec::new();
         };
         let (log, path) = (lost.name.clone(), lost.path.clone());
-        let (since, is_found) = (lost.modified, lost.naming == Naming::Rotated);
+        let (modified, is_found) = (lost.modified, lost.naming == Naming::Rotated);
         let anchor = is_found.then(|| kinship::rank(&log, &path)).flatten();
         let following = lost.following.clone();
+        // Names alone tell little: some writers give the newest the highest number.
+        // What was written before an older generation was is none that is missing.
+        let others = self.streams.lost_from(&log);
+        let older = others.iter().filter(|other| **other < id);
+        let since = (older.filter_map(|older| self.streams.get(older)))
+            .map(|older| older.modified)
+            .chain([modified])
+            .max()
+            .filter(|since| *since > 0);
+        let Some(since) = since else {
+            return Vec::new();
+        };
         let mut found: Vec<(Rank, &Entry)> = Vec::new();
         for entry in kin {
             let Some(rank) = kinship::rank(&log, &entry.path) else {
@@ -117,7 +129,8 @@ impl Schedule {
             let order = anchor
                 .as_ref()
                 .and_then(|anchor| rank.is_newer_than(anchor));
-            let is_newer = order.unwrap_or(entry.facts.modified + TIME_NANOS >= since);
+            let slack = Packing::of(&entry.path).map_or(0, |_| TIME_NANOS);
+            let is_newer = order != Some(false) && entry.facts.modified + slack >= since;
             let is_followed = !self.rules_of(&entry.path).is_empty();
             let is_known =
                 self.is_known(entry) || self.excluded_places.contains(&entry.facts.place);
