@@ -160,14 +160,24 @@ fn unmounted_and_mounted_again(way: Way) {
     assert!(world.stop().success());
     let device = fs::metadata(&log.path).unwrap().dev();
     mounted.away();
-    // The first free device is taken by another.
-    let other = world.path("other");
-    fs::copy(&image, &other).unwrap();
-    fs::create_dir(world.path("elsewhere")).unwrap();
-    let other = other.display().to_string();
-    let _other = Mounted::new(&["-o", "loop", &other], &world.path("elsewhere"));
-    let _mounted = Mounted::new(&["-o", "loop", &image], &world.path("logs"));
-    assert_ne!(fs::metadata(&log.path).unwrap().dev(), device);
+    // The first free device is given out: until it is another, others take it. (Tests
+    // beside this one take and leave devices as well.)
+    let mut others = Vec::new();
+    let _mounted = loop {
+        let mounted = Mounted::new(&["-o", "loop", &image], &world.path("logs"));
+        if fs::metadata(&log.path).unwrap().dev() != device {
+            break mounted;
+        }
+        mounted.away();
+        let n_others = others.len();
+        assert!(n_others < 16, "always the same device");
+        let other = world.path(&format!("other-{n_others}"));
+        fs::copy(&image, &other).unwrap();
+        let elsewhere = world.path(&format!("elsewhere-{n_others}"));
+        fs::create_dir(&elsewhere).unwrap();
+        let other = other.display().to_string();
+        others.push(Mounted::new(&["-o", "loop", &other], &elsewhere));
+    };
     log.numbers(5);
     world.start();
     space.wait_events(15);
