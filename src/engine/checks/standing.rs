@@ -1,0 +1,546 @@
+//! What one check has said and holds: results become messages, or only count.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::finding;
+use super::state::Turn;
+use super::{Broken, CheckRecord, Held, Problem, Speech, Standing, event_of, keeps_plan};
+use crate::engine::debounce::{self, Close, Window};
+use crate::engine::events::{Event, Ids};
+use crate::engine::incident::{Change, Flapping, Reminder};
+use crate::engine::instances::Birth;
+use crate::engine::message::{Draft, Reason, Shown, Tally};
+use crate::engine::outbox::Outbox;
+use crate::engine::time::{Moment, Now};
+use crate::rules::{Debounce, Rule, RuleKey, Severity, SpaceName};
+
+impl Standing {
+    pub(super) fn wakeup(&self) -> Option<Moment> {
+        let plan = self.plan.as_ref().and_then(|(_, plan)| plan.wakeup());
+        let window = self.window.map(|window| window.closes);
+        let reminder = self.reminder.map(|next| next.due);
+        [plan, window, reminder, self.flapping.ends()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// What a result changes, said or counted.
+    pub(super) fn turn(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        turn: Turn,
+        event: Event,
+        outbox: &mut Outbox,
+    ) -> Vec<Birth> {
+        match turn {
+            Turn::Fine => Vec::new(),
+            Turn::Soft => {
+                add(&mut self.soft, &event);
+                Vec::new()
+            }
+            Turn::Opens => self.open(now, rule, event),
+            Turn::Lasts => {
+                self.last(rule, &event, outbox);
+                Vec::new()
+            }
+            Turn::Worsens => self.worsen(now, rule, &event, outbox),
+            Turn::Mends => Vec::new(),
+            Turn::Closes => self.close(now, &event, outbox),
+            Turn::Doubtful => {
+                add(&mut self.doubt, &event);
+                Vec::new()
+            }
+            Turn::Breaks => self.break_down(now, rule, event),
+            Turn::Broken => {
+                if let Some(broken) = &mut self.broken {
+                    broken.total += 1;
+                }
+                for space in &rule.spaces {
+                    hold(&mut self.held_unknown, space, &event);
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// A problem opens.
+    pub(super) fn open(&mut self, now: Now, rule: &Rule, event: Event) -> Vec<Birth> {
+        self.latest = Some(shown(&event));
+        add(&mut self.soft, &event);
+        let counted = self.soft.take();
+        let total = counted.as_ref().map_or(1, |tally| tally.count);
+        for space in &rule.spaces {
+            if let Some(counted) = &counted {
+                hold_all(&mut self.held, space, counted);
+            }
+        }
+        let change = self.flapping.change(now.moment);
+        let quiet = change == Change::Hold && self.quiet_worst >= Some(event.severity);
+        self.problem = Some(Problem {
+            opened: event.at,
+            total,
+            said: (!quiet).then_some(event.severity),
+            spaces: rule.spaces.clone(),
+        });
+        if quiet {
+            return Vec::new();
+        }
+        let reason = match change {
+            Change::Say => Reason::First,
+            Change::Flaps => Reason::Flapping,
+            Change::Hold => Reason::Severity,
+        };
+        self.quiet_worst = self.quiet_worst.max(Some(event.severity));
+        self.reminder = match change {
+            Change::Say => Reminder::after(now.moment, 0, &rule.repeat),
+            Change::Flaps | Change::Hold => None,
+        };
+        self.say(&Speech {
+            spaces: &rule.spaces,
+            reason,
+            total,
+            since: event.at,
+            event: &event,
+        })
+    }
+
+    /// A problem goes on.
+    pub(super) fn last(&mut self, rule: &Rule, event: &Event, outbox: &mut Outbox) {
+        self.latest = Some(shown(event));
+        let total = self.count_problem();
+        for space in self.problem_spaces(rule) {
+            if !outbox.absorb(&space, event, total) {
+                hold(&mut self.held, &space, event);
+            }
+        }
+    }
+
+    /// A problem gets worse.
+    pub(super) fn worsen(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        event: &Event,
+        outbox: &mut Outbox,
+    ) -> Vec<Birth> {
+        if self.flapping.is_on() && self.quiet_worst >= Some(event.severity) {
+            self.last(rule, event, outbox);
+            return Vec::new();
+        }
+        self.latest = Some(shown(event));
+        self.quiet_worst = self.quiet_worst.max(Some(event.severity));
+        let total = self.count_problem();
+        let since = self
+            .problem
+            .as_ref()
+            .map_or(now.wall, |problem| problem.opened);
+        if let Some(problem) = &mut self.problem {
+            problem.said = problem.said.max(Some(event.severity));
+        }
+        let mut unsaid = Vec::new();
+        for space in self.problem_spaces(rule) {
+            if !outbox.absorb(&space, event, total) {
+                hold(&mut self.held, &space, event);
+                unsaid.push(space);
+            }
+        }
+        self.say(&Speech {
+            spaces: &unsaid,
+            reason: Reason::Severity,
+            total,
+            since,
+            event,
+        })
+    }
+
+    /// A problem is over.
+    pub(super) fn close(&mut self, now: Now, event: &Event, outbox: &mut Outbox) -> Vec<Birth> {
+        self.latest = Some(shown(event));
+        self.reminder = None;
+        let Some(problem) = self.problem.take() else {
+            return Vec::new();
+        };
+        let change = self.flapping.change(now.moment);
+        let reason = match change {
+            Change::Say => Reason::Resolved,
+            Change::Flaps => Reason::Flapping,
+            Change::Hold => return Vec::new(),
+        };
+        self.quiet_worst = match change {
+            Change::Flaps => problem.said,
+            Change::Say | Change::Hold => None,
+        };
+        let worst = problem.said.unwrap_or(Severity::Info);
+        let mut unsaid = Vec::new();
+        for space in &problem.spaces {
+            let mut tally = tally_about(self.held.get(space), event, worst);
+            tally.latest = shown(event);
+            let is_unseen = reason == Reason::Resolved
+                && outbox.conclude(space, &event.instance, &tally, problem.total);
+            match is_unseen {
+                true => drop(self.held.remove(space)),
+                false => unsaid.push(space.clone()),
+            }
+        }
+        let event = Event {
+            severity: worst,
+            ..event.clone()
+        };
+        self.say(&Speech {
+            spaces: &unsaid,
+            reason,
+            total: problem.total,
+            since: problem.opened,
+            event: &event,
+        })
+    }
+
+    /// The check tells nothing any more.
+    pub(super) fn break_down(&mut self, now: Now, rule: &Rule, event: Event) -> Vec<Birth> {
+        add(&mut self.doubt, &event);
+        let counted = self.doubt.take();
+        let total = counted.as_ref().map_or(1, |tally| tally.count);
+        for space in &rule.spaces {
+            if let Some(counted) = &counted {
+                hold_all(&mut self.held_unknown, space, counted);
+            }
+        }
+        self.broken = Some(Broken {
+            since: event.at,
+            is_said: self.window.is_none(),
+            total,
+            spaces: rule.spaces.clone(),
+            latest: shown(&event),
+        });
+        if self.window.is_some() {
+            return Vec::new();
+        }
+        if let Debounce::Window { every, .. } = rule.debounce {
+            self.window = Some(Window {
+                closes: now.moment.after(every),
+                length: every,
+                worst: finding::BROKEN,
+            });
+        }
+        self.say_of_check(&Speech {
+            spaces: &rule.spaces,
+            reason: Reason::Broken,
+            total,
+            since: event.at,
+            event: &event,
+        })
+    }
+
+    /// The check tells something again.
+    pub(super) fn work_again(&mut self, event: &Event) -> Vec<Birth> {
+        let Some(broken) = self.broken.take().filter(|broken| broken.is_said) else {
+            return Vec::new();
+        };
+        self.say_of_check(&Speech {
+            spaces: &broken.spaces,
+            reason: Reason::Mended,
+            total: broken.total,
+            since: broken.since,
+            event: &Event {
+                severity: finding::BROKEN,
+                ..event.clone()
+            },
+        })
+    }
+
+    /// The window of unknown results ends.
+    pub(super) fn close_window(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+        let Some(window) = self.window.take() else {
+            return Vec::new();
+        };
+        // What is said of it will carry what is counted.
+        let is_said = self.broken.as_ref().is_some_and(|broken| broken.is_said);
+        let n_held: u64 = self.held_unknown.values().map(|tally| tally.count).sum();
+        if is_said || n_held == 0 {
+            return Vec::new();
+        }
+        if let Close::SumUp { next } = debounce::close(&window, rule.debounce, n_held)
+            && next > Duration::ZERO
+        {
+            self.window = Some(Window {
+                closes: now.moment.after(next),
+                length: next,
+                worst: finding::BROKEN,
+            });
+        }
+        let Some(tally) = self.held_unknown.values().next().cloned() else {
+            return Vec::new();
+        };
+        let event = event_of(
+            ids,
+            &rule.key,
+            now,
+            &tally.latest,
+            finding::BROKEN,
+            "window",
+        );
+        let (reason, since, total) = match &mut self.broken {
+            Some(broken) => {
+                broken.is_said = true;
+                (Reason::Broken, broken.since, broken.total)
+            }
+            None => (Reason::Mended, tally.first, tally.count),
+        };
+        self.say_of_check(&Speech {
+            spaces: &rule.spaces,
+            reason,
+            total,
+            since,
+            event: &event,
+        })
+    }
+
+    /// It has not changed for long enough to speak again.
+    pub(super) fn be_steady(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+        let worst = self.quiet_worst.unwrap_or(Severity::Info);
+        let Some(latest) = self.latest.clone() else {
+            return Vec::new();
+        };
+        let (total, since) = match &mut self.problem {
+            Some(problem) => {
+                problem.said = Some(worst);
+                (problem.total, problem.opened)
+            }
+            None => {
+                self.quiet_worst = None;
+                (0, now.wall)
+            }
+        };
+        self.reminder = match &self.problem {
+            Some(_) => Reminder::after(now.moment, 0, &rule.repeat),
+            None => None,
+        };
+        let event = event_of(ids, &rule.key, now, &latest, worst, "steady");
+        self.say(&Speech {
+            spaces: &rule.spaces,
+            reason: Reason::Steady,
+            total,
+            since,
+            event: &event,
+        })
+    }
+
+    /// The problem is spoken of again.
+    pub(super) fn remind(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        ids: &Ids,
+        outbox: &Outbox,
+    ) -> Vec<Birth> {
+        let n_said = self.reminder.map_or(0, |next| next.n_said) + 1;
+        self.reminder = Reminder::after(now.moment, n_said, &rule.repeat);
+        let (Some(problem), Some(latest)) = (self.problem.clone(), self.latest.clone()) else {
+            self.reminder = None;
+            return Vec::new();
+        };
+        if self.flapping.is_on() {
+            return Vec::new();
+        }
+        let severity = problem.said.unwrap_or(rule.severity);
+        let event = event_of(ids, &rule.key, now, &latest, severity, "repeat");
+        // Where the last word has not even left, it needs no reminder.
+        let spaces: Vec<SpaceName> = (problem.spaces.iter())
+            .filter(|space| !outbox.absorbs(space, &event.instance))
+            .cloned()
+            .collect();
+        self.say(&Speech {
+            spaces: &spaces,
+            reason: Reason::Repeat,
+            total: problem.total,
+            since: problem.opened,
+            event: &event,
+        })
+    }
+
+    /// Its rule is no more: what is open is closed, what is counted is said.
+    pub(super) fn be_dropped(mut self, now: Now, key: &RuleKey, ids: &Ids) -> Vec<Birth> {
+        let mut births = Vec::new();
+        let problem = self.problem.take();
+        let opened = problem.as_ref().map_or(now.wall, |problem| problem.opened);
+        let total = problem.as_ref().map_or(0, |problem| problem.total);
+        let mut spaces: BTreeSet<SpaceName> = self.held.keys().cloned().collect();
+        spaces.extend(problem.iter().flat_map(|problem| problem.spaces.clone()));
+        spaces.extend(self.held_unknown.keys().cloned());
+        spaces.extend(self.broken.iter().flat_map(|broken| broken.spaces.clone()));
+        let last = [&self.held, &self.held_unknown]
+            .into_iter()
+            .flat_map(|held| held.values().map(|tally| tally.latest.clone()))
+            .next();
+        let broken = self.broken.as_ref().map(|broken| broken.latest.clone());
+        let Some(latest) = self.latest.clone().or(broken).or(last) else {
+            return births;
+        };
+        let severity = problem.and_then(|problem| problem.said);
+        let severity = severity.unwrap_or(finding::BROKEN);
+        let event = event_of(ids, key, now, &latest, severity, "dropped");
+        for space in spaces {
+            let mut tally = tally_about(self.held.get(&space), &event, severity);
+            if let Some(unknown) = self.held_unknown.get(&space) {
+                tally.merge(unknown);
+            }
+            births.push(Birth {
+                space,
+                instance: event.instance.clone(),
+                draft: Draft {
+                    reason: Reason::Dropped,
+                    tally,
+                    total,
+                    since: opened,
+                },
+            });
+        }
+        births
+    }
+
+    /// Says something of what is checked, with all that is counted.
+    pub(super) fn say(&mut self, speech: &Speech<'_>) -> Vec<Birth> {
+        spoken(&mut self.held, speech)
+    }
+
+    /// Says something of the check itself.
+    pub(super) fn say_of_check(&mut self, speech: &Speech<'_>) -> Vec<Birth> {
+        spoken(&mut self.held_unknown, speech)
+    }
+
+    pub(super) fn count_problem(&mut self) -> u64 {
+        match &mut self.problem {
+            Some(problem) => {
+                problem.total += 1;
+                problem.total
+            }
+            None => 0,
+        }
+    }
+
+    pub(super) fn problem_spaces(&self, rule: &Rule) -> Vec<SpaceName> {
+        match &self.problem {
+            Some(problem) => problem.spaces.clone(),
+            None => rule.spaces.clone(),
+        }
+    }
+
+    pub(super) fn n_pending(&self) -> (usize, bool) {
+        (
+            self.held.len() + self.held_unknown.len(),
+            self.window.is_some(),
+        )
+    }
+
+    /// Whether nothing of it needs to be kept but its plan.
+    pub(super) fn is_plain(&self) -> bool {
+        self.state.is_plain()
+            && self.problem.is_none()
+            && self.broken.is_none()
+            && self.window.is_none()
+            && self.flapping == Flapping::default()
+            && self.held.is_empty()
+            && self.held_unknown.is_empty()
+    }
+
+    pub(super) fn record(&self, key: &RuleKey, now: Now) -> Option<CheckRecord> {
+        let due = match &self.plan {
+            Some((when, plan)) if keeps_plan(when) => plan.due(now),
+            Some(_) | None => None,
+        };
+        if self.is_plain() && due.is_none() {
+            return None;
+        }
+        let list = |held: &Held| {
+            (held.iter())
+                .map(|(space, tally)| (space.clone(), tally.clone()))
+                .collect()
+        };
+        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
+        Some(CheckRecord {
+            key: key.clone(),
+            due,
+            state: self.state.clone(),
+            soft: self.soft.clone(),
+            doubt: self.doubt.clone(),
+            problem: self.problem.clone(),
+            broken: self.broken.clone(),
+            window: (self.window).map(|window| (now.wall_of(window.closes), millis(window.length))),
+            flapping: self.flapping.record(now),
+            quiet_worst: self.quiet_worst,
+            reminder: self.reminder.map(|reminder| reminder.record(now)),
+            held: list(&self.held),
+            held_unknown: list(&self.held_unknown),
+            is_ruleless: self.is_ruleless,
+            latest: match self.is_plain() {
+                true => None,
+                false => self.latest.clone(),
+            },
+        })
+    }
+}
+
+/// Makes a message for each space, with all that is held for it.
+fn spoken(held: &mut Held, speech: &Speech<'_>) -> Vec<Birth> {
+    let event = speech.event;
+    (speech.spaces.iter())
+        .map(|space| {
+            let mut tally = tally_about(held.remove(space).as_ref(), event, event.severity);
+            tally.birth = event.id;
+            Birth {
+                space: space.clone(),
+                instance: event.instance.clone(),
+                draft: Draft {
+                    reason: speech.reason,
+                    tally,
+                    total: speech.total,
+                    since: speech.since,
+                },
+            }
+        })
+        .collect()
+}
+
+/// What is held, with a result on top that is shown and not counted: it either is
+/// counted already, or is none of what counts.
+fn tally_about(held: Option<&Tally>, event: &Event, worst: Severity) -> Tally {
+    let mut tally = match held {
+        Some(held) => held.clone(),
+        None => Tally {
+            count: 0,
+            ..Tally::of(event)
+        },
+    };
+    tally.birth = event.id;
+    tally.worst = worst;
+    tally.latest = shown(event);
+    tally
+}
+
+fn shown(event: &Event) -> Shown {
+    Shown {
+        sample: event.sample.clone(),
+        source: event.source.clone(),
+    }
+}
+
+fn add(tally: &mut Option<Tally>, event: &Event) {
+    match tally {
+        Some(tally) => tally.add(event),
+        None => *tally = Some(Tally::of(event)),
+    }
+}
+
+fn hold(held: &mut Held, space: &SpaceName, event: &Event) {
+    hold_all(held, space, &Tally::of(event));
+}
+
+fn hold_all(held: &mut Held, space: &SpaceName, counted: &Tally) {
+    match held.get_mut(space) {
+        Some(tally) => tally.merge(counted),
+        None => drop(held.insert(space.clone(), counted.clone())),
+    }
+}
