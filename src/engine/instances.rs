@@ -197,6 +197,13 @@ impl Instances {
             .sum()
     }
 
+    /// Events that are counted and not said, by rule and space.
+    pub fn held(&self) -> impl Iterator<Item = (&RuleKey, &SpaceName, u64)> {
+        self.open.iter().flat_map(|(id, instance)| {
+            (instance.held.iter()).map(move |(space, tally)| (&id.rule, space, tally.count))
+        })
+    }
+
     /// Whether something must be committed.
     pub fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()

@@ -60,10 +60,15 @@ pub mod answer;
 
 pub mod commit;
 
+pub mod counts;
+
+pub mod status;
+
 use answer::Reply;
 use checks::finding::Ran;
 use checks::{Checks, Order, RunId, Told};
 use commit::{Commit, Image, Kind, MessageRecord, MessageState, Plain};
+use counts::{Counts, Standing};
 use events::{Event, Ids};
 use identity::Place;
 use ids::{CommitId, MessageId, StreamId};
@@ -233,6 +238,7 @@ pub struct Engine {
     is_ready: bool,
     was_full: bool,
     stopping: Stopping,
+    counts: Counts,
 }
 
 /// Where hits were found.
@@ -304,6 +310,7 @@ impl Engine {
             is_ready: false,
             was_full: false,
             stopping: Stopping::No,
+            counts: Counts::default(),
             surface: config.surface,
             rules,
         };
@@ -350,12 +357,15 @@ impl Engine {
             Input::Ran(run, ran) => {
                 let (rules, outbox) = (self.rules.clone(), &mut self.outbox);
                 let births = self.checks.ran(now, run, &ran, &rules, &self.ids, outbox);
+                self.count_results();
                 self.deliver(now, births, Kind::State);
             }
             Input::Gone(run) => self.checks.gone(run),
             Input::Told(told) => {
                 let (rules, outbox) = (self.rules.clone(), &mut self.outbox);
-                match self.checks.told(now, &told, &rules, &self.ids, outbox) {
+                let told_of = self.checks.told(now, &told, &rules, &self.ids, outbox);
+                self.count_results();
+                match told_of {
                     Ok(births) => {
                         self.deliver(now, births, Kind::State);
                         self.tickets.push(told.ticket);
@@ -435,6 +445,11 @@ impl Engine {
         &self.instances
     }
 
+    /// What has happened since the start.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
     /// The commands and what they found.
     pub fn checks(&self) -> &Checks {
         &self.checks
@@ -461,7 +476,15 @@ impl Engine {
                 false => Kind::Instance,
             };
             let births = self.instances.event(now, rule, event, &mut self.outbox);
+            self.counts.hit(&rule.key, Standing::of_event(&births));
             self.deliver(now, births, kind);
+        }
+    }
+
+    /// What came of commands is counted as hits are.
+    fn count_results(&mut self) {
+        for (rule, standing) in self.checks.take_judged() {
+            self.counts.hit(&rule, standing);
         }
     }
 
@@ -478,6 +501,7 @@ impl Engine {
         };
         let event = trouble.event(&self.ids, &rule, now.wall);
         let births = self.instances.event(now, &rule, event, &mut self.outbox);
+        self.counts.hit(&rule.key, Standing::of_event(&births));
         self.deliver(now, births, Kind::Instance);
     }
 
@@ -544,6 +568,9 @@ impl Engine {
             &mut plain,
         );
         for outcome in outcomes {
+            if let Outcome::Delivered { rules, .. } = &outcome {
+                self.counts.delivered(rules);
+            }
             if let Some(trouble) = outcome.trouble() {
                 self.trouble(now, &trouble);
             }
@@ -561,6 +588,7 @@ impl Engine {
         let births = self.instances.meet(now, &rules);
         self.deliver(now, births, Kind::Instance);
         self.meet_checks(now);
+        self.counts.keep(|key| rules.rule(key).is_some());
         self.report_homeless();
     }
 
@@ -595,6 +623,7 @@ impl Engine {
             });
         }
         for notice in self.schedule.take_notices() {
+            self.counts.noticed(&notice);
             if let Some(trouble) = notice.trouble() {
                 self.trouble(now, &trouble);
             }
@@ -792,6 +821,7 @@ impl Engine {
             self.trouble(now, &Trouble::of_state("unwritable", what));
             self.report(Report::StateFailed { why: fault.why });
         }
+        self.counts.n_commit_faults += 1;
         let backoff = Duration::from_secs(1 << self.n_commit_faults.min(5));
         self.n_commit_faults += 1;
         self.commit_after = now.moment.after(backoff.min(COMMIT_BACKOFF_MAX));

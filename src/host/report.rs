@@ -95,7 +95,9 @@ fn file(notice: &Notice) {
 
 fn delivery(outcome: &Outcome) {
     match outcome {
-        Outcome::Delivered { message, instance } => {
+        Outcome::Delivered {
+            message, instance, ..
+        } => {
             debug!(number = message.0, rule = %instance.rule, "delivered");
         }
         Outcome::Troubled { space, why } => {

@@ -25,12 +25,14 @@ pub mod state;
 
 mod standing;
 
+use super::counts;
 use super::debounce::Window;
 use super::events::{Event, EventId, Ids, InstanceId};
 use super::incident::{Flapping, FlappingRecord, Reminder, ReminderRecord};
 use super::instances::Birth;
 use super::message::{Reason, Shown, Tally};
 use super::outbox::Outbox;
+use super::status::CheckState;
 use super::time::{Moment, Now, Wall};
 use crate::rules::checks::{Check, Command, Meaning, Program, Run, StatusMap, When};
 use crate::rules::{Rule, RuleKey, RuleSet, Severity, SpaceName};
@@ -103,6 +105,8 @@ pub struct Checks {
     dirty: BTreeSet<RuleKey>,
     /// Whether one of them is more than a plan.
     has_consequences: bool,
+    /// The rules of results that were bad or unknown, and what became of these.
+    judged: Vec<(RuleKey, counts::Standing)>,
 }
 
 /// What the host shall do about commands.
@@ -416,6 +420,33 @@ impl Checks {
         std::mem::take(&mut self.orders)
     }
 
+    /// The bad and unknown results since the last call, for the counters.
+    pub(super) fn take_judged(&mut self) -> Vec<(RuleKey, counts::Standing)> {
+        std::mem::take(&mut self.judged)
+    }
+
+    /// Events that are counted and not said, by rule and space.
+    pub fn held(&self) -> impl Iterator<Item = (&RuleKey, &SpaceName, u64)> {
+        self.all.iter().flat_map(|(key, standing)| {
+            (standing.held.iter())
+                .chain(&standing.held_unknown)
+                .map(move |(space, tally)| (key, space, tally.count))
+        })
+    }
+
+    /// Where every check is.
+    pub fn states(&self) -> impl Iterator<Item = (&RuleKey, CheckState)> {
+        self.all.iter().map(|(key, standing)| {
+            let state = match &standing.state {
+                state if state.is_broken() => CheckState::Unknown,
+                state if state.is_problem() => CheckState::Problem,
+                state if state.has_soft() => CheckState::Soft,
+                _ => CheckState::Ok,
+            };
+            (key, state)
+        })
+    }
+
     /// When something is to be done.
     pub fn wakeup(&self) -> Option<Moment> {
         self.deadlines.first().map(|(at, _)| *at)
@@ -595,6 +626,13 @@ impl Checks {
             births.extend(standing.work_again(&event));
         }
         births.extend(standing.turn(now, rule, taken.turn, event, outbox));
+        if judged.meaning != Meaning::Fine {
+            let became = match standing.soft.is_some() || standing.doubt.is_some() {
+                true => counts::Standing::Below,
+                false => counts::Standing::of_event(&births),
+            };
+            self.judged.push((rule.key.clone(), became));
+        }
         // What came to nothing is no event.
         standing.soft.take_if(|_| !standing.state.has_soft());
         standing.doubt.take_if(|_| !standing.state.has_doubts());

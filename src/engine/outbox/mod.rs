@@ -35,8 +35,9 @@ use super::commit::{Kind, MessageRecord, MessageState, SpaceRecord};
 use super::events::{Event, Ids, InstanceId};
 use super::ids::MessageId;
 use super::message::{Reason, Tally};
+use super::status::SpaceState;
 use super::time::{Moment, Now, Wall};
-use crate::rules::{PacerKey, RuleSet, Severity, SpaceName};
+use crate::rules::{PacerKey, RuleKey, RuleSet, Severity, SpaceName};
 use bounds::Load;
 pub use bounds::{MESSAGES_BYTES_MAX, MESSAGES_MAX};
 use crowd::DIGEST_EVERY;
@@ -70,6 +71,17 @@ pub struct Outbox {
     /// While they are being read, until when they are waited for.
     catching_up: Option<Moment>,
     stopped: bool,
+}
+
+/// How it goes with a space.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whether it takes messages.
+    pub state: SpaceState,
+    /// Least time between two requests now.
+    pub pace: Duration,
+    /// Why the last request failed, until one succeeds.
+    pub last_error: Option<String>,
 }
 
 /// What a waiting message absorbs: later events of an instance that it was meant
@@ -311,6 +323,42 @@ impl Outbox {
         }
         self.put(message);
         self.keep_bounds();
+    }
+
+    /// All messages that are not delivered, in the order of their birth.
+    pub fn messages(&self) -> impl Iterator<Item = &MessageRecord> {
+        self.messages.values()
+    }
+
+    /// The events that its messages speak for, by rule and by the space that was to
+    /// be told of them. What was refused for good is not pending.
+    pub fn n_pending(&self) -> BTreeMap<(RuleKey, SpaceName), u64> {
+        let mut pending = BTreeMap::new();
+        for message in self
+            .messages
+            .values()
+            .filter(|message| !message.is_parked())
+        {
+            for share in message.shares() {
+                let of = (share.instance.rule, message.origin().clone());
+                *pending.entry(of).or_default() += share.count;
+            }
+        }
+        pending
+    }
+
+    /// How it goes with a space.
+    pub fn standing(&self, space: &SpaceName) -> Standing {
+        let pacer = self.pacer_of(space);
+        Standing {
+            state: match pacer {
+                Some(pacer) if pacer.refused => SpaceState::Refused,
+                Some(pacer) if pacer.n_faults > 0 || pacer.n_doubts > 0 => SpaceState::Troubled,
+                Some(_) | None => SpaceState::Ok,
+            },
+            pace: pacer.map_or(Duration::ZERO, |pacer| pacer.pace),
+            last_error: pacer.and_then(|pacer| pacer.last_error.clone()),
+        }
     }
 
     /// No further request is started.

@@ -61,6 +61,8 @@ pub(super) struct Pacer {
     pub(super) convicts: BTreeSet<MessageId>,
     /// What people were told in this life, and not yet the end of it.
     pub(super) told: Told,
+    /// Why the last request failed, until one succeeds.
+    pub(super) last_error: Option<String>,
 }
 
 /// What people were told of a space.
@@ -93,6 +95,7 @@ impl Pacer {
             suspects: BTreeSet::new(),
             convicts: BTreeSet::new(),
             told: Told::Well,
+            last_error: None,
         }
     }
 

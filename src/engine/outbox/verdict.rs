@@ -1,5 +1,7 @@
 //! What the answers of a server lead to, for the message and for its space.
 
+use std::collections::BTreeSet;
+
 use super::Outbox;
 use super::pacer::Told;
 use crate::engine::answer::{Answer, Cause};
@@ -9,7 +11,7 @@ use crate::engine::ids::MessageId;
 use crate::engine::own::Trouble;
 use crate::engine::time::{Now, Wall};
 use crate::rules::own::Own;
-use crate::rules::{PacerKey, SpaceName};
+use crate::rules::{PacerKey, RuleKey, SpaceName};
 
 /// Messages in a row whose refusal means that the space is at fault.
 const REFUSALS_MAX: usize = 3;
@@ -26,6 +28,8 @@ pub enum Outcome {
         message: MessageId,
         /// What it spoke for.
         instance: InstanceId,
+        /// The rules among that, each once.
+        rules: BTreeSet<RuleKey>,
     },
     /// A space does not take messages for now. Said once until it recovers.
     Troubled {
@@ -124,10 +128,7 @@ impl Outbox {
         else {
             // Its space left the settings while it was in flight.
             if let (Answer::Delivered { .. }, Some(message)) = (&answer, self.remove(id)) {
-                outcomes.push(Outcome::Delivered {
-                    message: id,
-                    instance: message.instance,
-                });
+                outcomes.push(delivered(message));
             }
             return outcomes;
         };
@@ -141,6 +142,12 @@ impl Outbox {
             Some(message) => message.space.clone(),
             None => return outcomes,
         };
+        pacer.last_error = match &answer {
+            Answer::Delivered { .. } => None,
+            Answer::Later { why, .. }
+            | Answer::SpaceRefused { why, .. }
+            | Answer::Refused { why } => Some(why.clone()),
+        };
         match answer {
             Answer::Delivered { .. } => {
                 let was_refused = pacer.refused;
@@ -150,10 +157,7 @@ impl Outbox {
                     outcomes.push(Outcome::Recovered { space });
                 }
                 if let Some(message) = self.remove(id) {
-                    outcomes.push(Outcome::Delivered {
-                        message: id,
-                        instance: message.instance,
-                    });
+                    outcomes.push(delivered(message));
                 }
                 if was_refused {
                     self.come_home(&key, now);
@@ -277,6 +281,16 @@ impl Outbox {
             self.keep_bounds();
         }
         parked
+    }
+}
+
+fn delivered(message: MessageRecord) -> Outcome {
+    Outcome::Delivered {
+        message: message.id,
+        rules: (message.instances())
+            .map(|instance| instance.rule.clone())
+            .collect(),
+        instance: message.instance,
     }
 }
 

@@ -234,6 +234,13 @@ impl Schedule {
         self.streams.get(&id)
     }
 
+    /// Names without wildcards whose files went away and stay away.
+    pub fn missing(&self) -> impl Iterator<Item = &Path> {
+        (self.missing.iter())
+            .filter(|(_, lasting)| lasting.is_some())
+            .map(|(path, _)| path.as_path())
+    }
+
     /// What has become due by now.
     pub fn tick(&mut self, now: Moment) {
         if self.next_listing <= now && self.listing.is_none() {
