@@ -47,6 +47,14 @@ pub enum Command {
         logcrier check rules/sshd.yaml rules/nginx.yaml")]
     Check(CheckArgs),
 
+    /// Show how things stand with the running agent
+    #[command(after_help = "Examples:\n  \
+        logcrier status\n  \
+        logcrier status --json | jq '.sources[] | select(.behind_bytes > 0)'\n\n\
+        Counters begin when the agent starts. Root, the agent's user and its group may ask. \
+        Exit code 1: no agent answers.")]
+    Status(StatusArgs),
+
     /// Post one message, to see that a webhook works
     #[command(after_help = "Example:\n  logcrier send --space ops 'hello from web-03'")]
     Send(SendArgs),
@@ -137,6 +145,18 @@ pub struct CheckArgs {
     /// Rule files to check alone, without settings
     #[arg(value_name = "FILE", conflicts_with_all = ["config", "rules"])]
     pub files: Vec<PathBuf>,
+}
+
+/// The arguments of `status`.
+#[derive(Debug, clap::Args)]
+pub struct StatusArgs {
+    /// The settings file [default: /etc/logcrier/logcrier.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// For programs
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// The arguments of `send`.

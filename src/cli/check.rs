@@ -84,7 +84,7 @@ pub fn summary(report: &Report, settings: Option<&Settings>) -> String {
     format!("{lead}{}", parts.join(", "))
 }
 
-fn counted(number: usize, noun: &str) -> String {
+pub(super) fn counted(number: usize, noun: &str) -> String {
     match number {
         1 => format!("1 {noun}"),
         _ => format!("{number} {noun}s"),

@@ -149,6 +149,8 @@ fn setup(
     let loaded = settings::load(&request, &ThisMachine);
     write!(err, "{}", loaded.report.render(super::paint()))?;
     Ok(loaded.settings.map(|settings| Setup {
+        metrics: None,
+        heartbeat: None,
         command_env: Vec::new(),
         rules: super::shared(&settings),
         noticing: Noticing::Hinted,

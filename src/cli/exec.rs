@@ -297,7 +297,7 @@ async fn tell(
 ) -> Result<(), String> {
     let settings = settings_of(args, surroundings)?;
     let state_dir = super::state_dir(&settings, surroundings)?;
-    let request = Request::Told(told.clone());
+    let request = Request::Told(Box::new(told.clone()));
     let fault = match socket::ask(&state_dir, request, HAND_OVER_MAX).await {
         Ok(_) => return Ok(()),
         Err(AskFault::Refused(why)) => return Err(why),

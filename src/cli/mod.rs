@@ -17,6 +17,10 @@ pub mod run;
 
 pub mod send;
 
+pub mod status;
+
+mod table;
+
 pub mod exec;
 
 pub mod sandbox;
@@ -105,6 +109,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
                 check::Verdict::Mistakes => Outcome::Failed,
             })
         }
+        Command::Status(args) => status::run(&args, &surroundings, out, err),
         Command::Send(args) => send::run(&args, &surroundings, out, err),
         Command::Exec(args) => exec::run(&args, &surroundings, err),
         Command::Sandbox(args) => {
@@ -197,13 +202,18 @@ fn directory() -> PathBuf {
 /// Where the state lives: as the settings say, else as the service manager says,
 /// else in the XDG state home.
 fn state_dir(settings: &Settings, surroundings: &dyn Surroundings) -> Result<PathBuf, String> {
+    state_dir_of(settings.state_dir.as_deref(), surroundings)
+}
+
+/// The same where only the directory of the settings is known, if they name one.
+fn state_dir_of(named: Option<&Path>, surroundings: &dyn Surroundings) -> Result<PathBuf, String> {
     let variable = |name: &str| {
         surroundings
             .variable(name)
             .filter(|value| !value.is_empty())
     };
-    if let Some(directory) = &settings.state_dir {
-        return Ok(directory.clone());
+    if let Some(directory) = named {
+        return Ok(directory.to_owned());
     }
     if let Some(directories) = variable("STATE_DIRECTORY") {
         let first = directories.split(':').next().unwrap_or_default();

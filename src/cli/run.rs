@@ -60,6 +60,8 @@ fn setup(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Setup, 
         ca_file: settings.ca_file.clone(),
         proxy: settings.proxy.clone(),
         command_env: command_env(surroundings),
+        metrics: settings.metrics,
+        heartbeat: settings.heartbeat.clone(),
         manager: Manager::new(notify_socket.as_deref().map(std::ffi::OsStr::new)),
     })
 }

@@ -183,6 +183,10 @@ fn secrets_in(line: &str) -> Vec<Range<usize>> {
         if let Some(query) = line[address.clone()].find('?') {
             secrets.push(address.start + query + 1..address.end);
         }
+        // A dead-man service knows its clients by the path.
+        if lower[..scheme].contains("heartbeat_url") {
+            secrets.push((host_end + 1).min(address.end)..address.end);
+        }
     }
     for name in ["key=", "token="] {
         for (found, _) in lower.match_indices(name) {

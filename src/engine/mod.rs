@@ -445,6 +445,11 @@ impl Engine {
         &self.instances
     }
 
+    /// Whether it does its work: it follows, and can write what it does to disk.
+    pub fn is_well(&self) -> bool {
+        self.is_ready && self.n_commit_faults == 0
+    }
+
     /// What has happened since the start.
     pub fn counts(&self) -> &Counts {
         &self.counts

@@ -11,7 +11,7 @@ use crate::engine::answer::Reply;
 use crate::engine::outbox::Post;
 use crate::engine::time::Wall;
 use crate::rules::Webhook;
-use crate::rules::settings::Proxy;
+use crate::rules::settings::{Heartbeat, Proxy};
 
 /// How long a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -95,7 +95,7 @@ impl Chat {
     /// error in it holds the address.
     pub async fn post(&self, webhook: &Webhook, post: &Post, now: Wall) -> Reply {
         let unreached = |why| Reply::Unreached { why };
-        let client = match self.client(webhook) {
+        let client = match self.client(webhook.is_encrypted(), webhook.is_loopback()) {
             Ok(client) => client,
             Err(why) => return unreached(why),
         };
@@ -149,10 +149,22 @@ impl Chat {
         }
     }
 
-    fn client(&self, webhook: &Webhook) -> Result<&reqwest::Client, String> {
+    /// Says to a dead-man service that the agent lives. The error is what a person
+    /// should read; no part of the address is in it.
+    pub async fn beat(&self, heartbeat: &Heartbeat) -> Result<(), String> {
+        let client = self.client(heartbeat.is_encrypted(), heartbeat.is_loopback())?;
+        let response = client.get(heartbeat.expose()).send().await;
+        let status = response.map_err(describe)?.status();
+        match status.is_success() {
+            true => Ok(()),
+            false => Err(format!("it answers {}", status.as_u16())),
+        }
+    }
+
+    fn client(&self, is_encrypted: bool, is_loopback: bool) -> Result<&reqwest::Client, String> {
         let new = reqwest::Client::builder;
         let roots = || self.extra_roots.clone();
-        let client = match (webhook.is_encrypted(), webhook.is_loopback()) {
+        let client = match (is_encrypted, is_loopback) {
             // Plain HTTP is for loopback only, where no root is needed.
             (false, _) => self
                 .plain

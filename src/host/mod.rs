@@ -6,6 +6,7 @@
 //! back enters the engine at the top.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -46,6 +47,12 @@ pub mod store;
 
 pub mod chat;
 
+mod heart;
+
+mod metrics;
+
+pub mod standing;
+
 mod report;
 
 pub mod service;
@@ -57,17 +64,20 @@ use crate::engine::ids::{CommitId, MessageId};
 use crate::engine::message::Surface;
 use crate::engine::outbox::Post;
 use crate::engine::schedule::{Fault, Hint, Noticing, Turn};
-use crate::engine::time::{Moment, Now};
+use crate::engine::time::{Moment, Now, Wall};
 use crate::engine::{Action, Config, Engine, Input};
 use crate::rules::checks::StatusMap;
 use crate::rules::glob::Glob;
-use crate::rules::settings::Proxy;
+use crate::rules::settings::{Heartbeat, Proxy};
 use crate::rules::{RuleKey, RuleSet};
 use chat::Chat;
 use commands::{Commands, Heard};
 use files::Files;
+use heart::Heart;
+use metrics::{Metrics, Wanted};
 use service::Manager;
 use socket::{Answer, Asked, Request, Room};
+use standing::Standing;
 use store::Store;
 use watch::Hints;
 
@@ -100,6 +110,10 @@ pub struct Setup {
     pub manager: Manager,
     /// The environment of commands, before what their rules add.
     pub command_env: Vec<(String, String)>,
+    /// Where metrics are shown, if they are.
+    pub metrics: Option<SocketAddr>,
+    /// Where the agent says that it lives, if it does.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 /// Reads the settings anew. `None`: they have mistakes, which it has told.
@@ -173,7 +187,13 @@ pub async fn run(
         excluded_places: own_places(),
         seed,
     };
+    let started = clock::now();
     let mut agent = Agent {
+        heart: (setup.heartbeat).map(|heartbeat| Heart::new(heartbeat, chat.clone())),
+        metrics: setup.metrics.and_then(open_metrics),
+        started,
+        settings_loaded: started.wall,
+        reload_failed: None,
         engine: Engine::new(config, opened.image, clock::now()),
         rules: setup.rules,
         manager: setup.manager,
@@ -218,6 +238,13 @@ struct Agent {
     hints: Option<Hints>,
     arrivals: mpsc::UnboundedReceiver<Input>,
     ended: Option<Ended>,
+    heart: Option<Heart>,
+    /// Where monitoring asks, if that is wished and possible.
+    metrics: Option<Metrics>,
+    started: Now,
+    settings_loaded: Wall,
+    /// When a reload failed, if the last one did.
+    reload_failed: Option<Wall>,
 }
 
 /// What ended a wait.
@@ -225,6 +252,8 @@ enum Woken {
     Input(Input),
     Heard(Heard),
     Asked(Asked),
+    Wanted(Wanted),
+    Beat,
     Spool,
     Hints(BTreeSet<Hint>),
     Ended(Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>),
@@ -267,6 +296,8 @@ impl Agent {
                 Some(ended) = self.requests.join_next_with_id() => Woken::Ended(ended),
                 heard = self.commands.hear() => Woken::Heard(heard),
                 asked = asked(self.room.as_mut()) => Woken::Asked(asked),
+                wanted = wanted(self.metrics.as_mut()) => Woken::Wanted(wanted),
+                () = beat(self.heart.as_mut()), if stopping.is_none() => Woken::Beat,
                 () = until(Some(self.spool_due)), if stopping.is_none() => Woken::Spool,
                 hints = hints_of(self.hints.as_ref()) => Woken::Hints(hints),
                 () = until(deadline) => Woken::Time,
@@ -279,6 +310,11 @@ impl Agent {
                     }
                 }
                 Woken::Asked(asked) => self.asked(asked),
+                Woken::Wanted(wanted) => {
+                    // Who does not listen any more does not need it.
+                    let _ = wanted.send(self.standing());
+                }
+                Woken::Beat => self.beat(),
                 Woken::Spool => self.look_at_spool(),
                 Woken::Hints(hints) => {
                     let now = clock::now();
@@ -381,7 +417,36 @@ impl Agent {
     /// Takes what another process asks for.
     fn asked(&mut self, asked: Asked) {
         match asked.request {
-            Request::Told(told) => self.take_told(told, Teller::Client(asked.answer)),
+            Request::Told(told) => self.take_told(*told, Teller::Client(asked.answer)),
+            Request::Status => {
+                let answer = match serde_json::to_value(self.standing()) {
+                    Ok(standing) => Answer::Ok(standing),
+                    Err(error) => Answer::Error(error.to_string()),
+                };
+                // Who does not listen any more does not need it.
+                let _ = asked.answer.send(answer);
+            }
+        }
+    }
+
+    fn standing(&self) -> Standing {
+        let now = clock::now();
+        let uptime = now.moment.0.saturating_sub(self.started.moment.0);
+        Standing {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            uptime_s: Duration::from_nanos(uptime).as_secs(),
+            settings_loaded: standing::rfc3339(self.settings_loaded),
+            reload_failed: self.reload_failed.map(standing::rfc3339),
+            engine: self.engine.status(now),
+        }
+    }
+
+    /// Says that the agent lives, if it does its work.
+    fn beat(&mut self) {
+        let is_alive = self.engine.is_well();
+        if let Some(heart) = &mut self.heart {
+            heart.beat(is_alive);
         }
     }
 
@@ -446,7 +511,10 @@ impl Agent {
         }
     }
 
-    fn say_ready(&self) {
+    fn say_ready(&mut self) {
+        if let Some(heart) = &mut self.heart {
+            heart.begin();
+        }
         let n_files = self.engine.schedule().streams().count();
         let status = format!(
             "following {n_files} files with {} rules",
@@ -466,6 +534,8 @@ impl Agent {
         match reload() {
             Some(rules) => {
                 info!(rules = rules.rules.len(), "reloaded");
+                self.settings_loaded = clock::now().wall;
+                self.reload_failed = None;
                 self.files.give(Job::Globs(globs_of(&rules)));
                 self.rules = rules.clone();
                 self.engine.handle(clock::now(), Input::Reload(rules));
@@ -473,6 +543,7 @@ impl Agent {
             }
             None => {
                 warn!("the new settings have mistakes, the old ones stay in force");
+                self.reload_failed = Some(clock::now().wall);
                 self.manager
                     .ready("the new settings have mistakes, the old ones stay in force");
             }
@@ -499,6 +570,28 @@ fn open_room(state_dir: &std::path::Path) -> Option<Room> {
     Room::open(state_dir)
         .inspect_err(|error| warn!(%error, "no socket for other commands to speak with the agent"))
         .ok()
+}
+
+/// Opens the listener of metrics. What is watched is watched without it as well.
+fn open_metrics(address: SocketAddr) -> Option<Metrics> {
+    Metrics::open(address)
+        .inspect(|_| info!(%address, "metrics at /metrics and /healthz"))
+        .inspect_err(|error| error!(%address, %error, "cannot listen, there are no metrics"))
+        .ok()
+}
+
+async fn wanted(metrics: Option<&mut Metrics>) -> Wanted {
+    match metrics {
+        Some(metrics) => metrics.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn beat(heart: Option<&mut Heart>) {
+    match heart {
+        Some(heart) => heart.due().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn asked(room: Option<&mut Room>) -> Asked {

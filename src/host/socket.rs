@@ -43,7 +43,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[serde(rename_all = "snake_case")]
 pub enum Request {
     /// A command under `logcrier exec` ended.
-    Told(Told),
+    Told(Box<Told>),
+    /// How do things stand? Answered by a [`Standing`](super::standing::Standing).
+    Status,
 }
 
 /// The part of a request that every version has.
@@ -280,11 +282,13 @@ mod tests {
         };
         let envelope = Envelope {
             version: VERSION,
-            request: Request::Told(told.clone()),
+            request: Request::Told(Box::new(told.clone())),
         };
         let line = serde_json::to_vec(&envelope).unwrap();
-        let Request::Told(read) = parse(&line).unwrap();
-        assert_eq!(read, told);
+        let Request::Told(read) = parse(&line).unwrap() else {
+            panic!("another request");
+        };
+        assert_eq!(*read, told);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! the environment. Every file is read and checked even if another one is wrong,
 //! so that all mistakes are seen at once.
 
+use core::net::SocketAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,9 +19,12 @@ use super::{RuleSet, SPACE_DEFAULT, Space, SpaceName, Surroundings, regexes, var
 use crate::diagnostic::{FileId, Place, Report, Span};
 use crate::secrets::Redactor;
 use fallbacks::Wish;
+pub use heartbeat::Heartbeat;
 pub use proxy::Proxy;
 
 mod fallbacks;
+
+mod heartbeat;
 
 mod proxy;
 
@@ -50,8 +54,10 @@ const SETTINGS: Known = Known {
     fields: &[
         "ca_file",
         "defaults",
+        "heartbeat_url",
         "host",
         "labels",
+        "metrics",
         "proxy",
         "redact",
         "rule_files",
@@ -60,7 +66,13 @@ const SETTINGS: Known = Known {
         "state_dir",
         "watch",
     ],
-    later: &["metrics"],
+    later: &[],
+};
+
+const METRICS: Known = Known {
+    what: "`metrics`",
+    fields: &["listen"],
+    later: &[],
 };
 
 const SPACE: Known = Known {
@@ -102,6 +114,8 @@ pub enum Purpose {
 pub struct Loaded {
     /// Settings and rules, unless there was a mistake.
     pub settings: Option<Settings>,
+    /// Where the state is kept, if the settings say so and whatever else is wrong.
+    pub state_dir: Option<PathBuf>,
     /// All mistakes and warnings.
     pub report: Report,
 }
@@ -119,6 +133,10 @@ pub struct Settings {
     pub ca_file: Option<PathBuf>,
     /// The proxy on the way out; without one the environment's is used.
     pub proxy: Option<Proxy>,
+    /// Where metrics are shown, if they are.
+    pub metrics: Option<SocketAddr>,
+    /// Where the agent says that it lives, if it does.
+    pub heartbeat: Option<Heartbeat>,
 }
 
 /// How changes of files are noticed.
@@ -138,10 +156,12 @@ pub fn load(request: &Request, surroundings: &dyn Surroundings) -> Loaded {
         surroundings,
         report: Report::new(),
         directories: BTreeMap::new(),
+        state_dir: None,
     };
     let settings = loader.load();
     let report = loader.report;
     Loaded {
+        state_dir: loader.state_dir,
         settings: settings.filter(|_| !report.has_errors()),
         report,
     }
@@ -153,6 +173,7 @@ struct Loader<'a> {
     report: Report,
     /// The directory of each file.
     directories: BTreeMap<FileId, PathBuf>,
+    state_dir: Option<PathBuf>,
 }
 
 /// A file that was read.
@@ -189,6 +210,11 @@ impl Loader<'_> {
             .and_then(|root| Fields::read(root, SETTINGS, &mut self.report));
         let main = main.as_ref();
         let get = |name: &str| main.and_then(|fields| fields.get(name));
+        let directory = config.as_deref().and_then(Path::parent);
+        let directory = directory.unwrap_or(Path::new("/"));
+        self.state_dir = get("state_dir")
+            .and_then(|entry| fields::text(entry, &mut self.report))
+            .map(|text| directory.join(text));
 
         let spaces = match purpose {
             Purpose::LoneRules => Spaces::default(),
@@ -241,8 +267,6 @@ impl Loader<'_> {
             None => Some(Redactor::default()),
         };
         let host = get("host").and_then(|entry| fields::text(entry, &mut self.report));
-        let directory = config.as_deref().and_then(Path::parent);
-        let directory = directory.unwrap_or(Path::new("/"));
         Some(Settings {
             rule_set: RuleSet {
                 host: host.unwrap_or(&self.request.machine_name).to_owned(),
@@ -253,12 +277,12 @@ impl Loader<'_> {
                 rules: check::sorted(rules?),
                 redactor: Arc::new(redactor?),
             },
-            state_dir: get("state_dir")
-                .and_then(|entry| fields::text(entry, &mut self.report))
-                .map(|text| directory.join(text)),
+            state_dir: self.state_dir.clone(),
             watch: self.watch(get("watch")),
             ca_file: get("ca_file").and_then(|entry| self.ca_file(entry, directory)),
             proxy: get("proxy").and_then(|entry| self.proxy(entry)),
+            metrics: get("metrics").and_then(|entry| self.metrics(entry)),
+            heartbeat: get("heartbeat_url").and_then(|entry| self.heartbeat(entry)),
         })
     }
 
@@ -478,6 +502,27 @@ impl Loader<'_> {
         let address = fields::text(entry, &mut self.report)?;
         Proxy::of(address)
             .map_err(|why| self.report.bad_proxy(fields::place_of(entry), why))
+            .ok()
+    }
+
+    fn metrics(&mut self, entry: &Entry) -> Option<SocketAddr> {
+        let fields = Fields::read(&entry.node, METRICS, &mut self.report)?;
+        let Some(entry) = fields.get("listen") else {
+            self.report.no_listen(fields.at);
+            return None;
+        };
+        let address = fields::text(entry, &mut self.report)?;
+        let address = address.parse().ok();
+        if address.is_none() {
+            self.report.not_a_listen(fields::place_of(entry));
+        }
+        address
+    }
+
+    fn heartbeat(&mut self, entry: &Entry) -> Option<Heartbeat> {
+        let address = fields::text(entry, &mut self.report)?;
+        Heartbeat::of(address)
+            .map_err(|why| self.report.bad_heartbeat(fields::place_of(entry), why))
             .ok()
     }
 

@@ -36,6 +36,8 @@ mod archives;
 
 mod hostile;
 
+mod status;
+
 mod crash;
 
 mod support;

@@ -126,6 +126,35 @@ impl Report {
         );
     }
 
+    /// Metrics without a place to show them.
+    pub fn no_listen(&mut self, at: Span) {
+        self.error(
+            at,
+            "`metrics` does not say where to listen".to_owned(),
+            hint("write `metrics: {listen: 127.0.0.1:9188}`"),
+        );
+    }
+
+    /// No address to listen at.
+    pub fn not_a_listen(&mut self, at: Span) {
+        self.error(
+            at,
+            "`listen` is not an IP address with a port".to_owned(),
+            hint(
+                "write `127.0.0.1:9188` for this machine only, `0.0.0.0:9188` or `[::]:9188` for all",
+            ),
+        );
+    }
+
+    /// An address for signs of life that is not taken.
+    pub fn bad_heartbeat(&mut self, at: Span, why: &str) {
+        self.error(
+            at,
+            format!("`heartbeat_url` is not taken: {why}"),
+            hint("copy the address that the dead-man service shows for this check"),
+        );
+    }
+
     /// A proxy that is not taken.
     pub fn bad_proxy(&mut self, at: Span, why: &str) {
         self.error(
