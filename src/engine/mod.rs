@@ -30,6 +30,8 @@ pub mod identity;
 
 pub mod kinship;
 
+pub mod stamp;
+
 pub mod scan;
 
 pub mod events;
@@ -471,9 +473,12 @@ impl Engine {
                 modified,
                 size,
             } = origin;
-            let mut event = Event::of_hit(&self.ids, *generation, rule, hit, source, now.wall);
+            let written = (hit.stamp).and_then(|stamp| stamp.wall(now.wall, &self.surface.zone));
+            let at = written.map_or(now.wall, |at| stamp::clamped(at, now.wall));
+            let mut event = Event::of_hit(&self.ids, *generation, rule, hit, source, at);
             // A file that nobody has written to for so long holds nothing newer.
-            if hit.start < *size && self.outbox.is_late(*modified, event.severity) {
+            let is_old = hit.start < *size && self.outbox.is_late(*modified, event.severity);
+            if written.is_none() && is_old {
                 event.at = event.at.min(*modified);
             }
             let kind = match self.outbox.is_late(event.at, event.severity) {

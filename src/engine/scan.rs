@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::checks::finding::Finding;
 use super::identity::{HEAD_BYTES, MARK_BYTES_MAX, Mark};
+use super::stamp::Stamp;
 use crate::rules::pattern::Matcher;
 
 /// Characters of a record that a message shows.
@@ -104,6 +105,8 @@ pub struct Hit {
     pub end: u64,
     /// Whether the line was not finished.
     pub unfinished: bool,
+    /// When it happened, as far as it tells.
+    pub stamp: Option<Stamp>,
     /// What was found.
     pub sample: Arc<Sample>,
 }
@@ -244,6 +247,7 @@ fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, 
             start,
             end,
             unfinished: !finished,
+            stamp: Stamp::in_text(&bytes[found.record.clone()]),
             sample: Arc::new(match found.redacted {
                 Some(text) => redacted(line, &bytes[found.record], &text, found.captures),
                 None => sample(line, &bytes[found.record], found.captures),
