@@ -142,9 +142,37 @@ impl Matcher {
     ) {
         let range = record_in(region, line.clone(), self.line_bytes_max);
         let record = Record::new(&region[range.clone()]);
+        self.search_in(&record, line, range, hits, on_match);
+    }
+
+    /// Finds every rule that hits one record, in the order of rules. Unlike a line of
+    /// a region it may hold line feeds; it is searched as it is, whatever its length.
+    pub fn search_record(&self, record: &[u8], on_match: &mut dyn FnMut(Match)) {
+        let mut hits = PatternSet::new(self.owners.len());
+        let (record, whole) = (Record::new(record), 0..record.len());
+        self.search_in(&record, whole.clone(), whole, &mut hits, on_match);
+    }
+
+    /// Tells whether a line, or any part of it, may be a record that hits. The answer
+    /// is wrong in one direction only.
+    pub fn may_hit_within(&self, line: &[u8]) -> bool {
+        let Some(gate) = &self.gate else {
+            return !self.rules.is_empty();
+        };
+        gate.is_match(line) || std::str::from_utf8(line).is_err()
+    }
+
+    fn search_in(
+        &self,
+        record: &Record<'_>,
+        line: Range<usize>,
+        range: Range<usize>,
+        hits: &mut PatternSet,
+        on_match: &mut dyn FnMut(Match),
+    ) {
         let mut redacted = None;
         let mut report = |rule: usize| {
-            let Some(captures) = self.rules[rule].hit(&record, &self.redactor) else {
+            let Some(captures) = self.rules[rule].hit(record, &self.redactor) else {
                 return;
             };
             if redacted.is_none() {
@@ -158,7 +186,9 @@ impl Matcher {
                 captures,
             });
         };
-        let Some(which) = &self.which else {
+        // Patterns are told apart as if nothing could match a line feed.
+        let which = (self.which.as_ref()).filter(|_| !record.bytes.contains(&b'\n'));
+        let Some(which) = which else {
             (0..self.rules.len()).for_each(report);
             return;
         };

@@ -220,6 +220,31 @@ fn any_region() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #[test]
+    fn records_are_searched_as_a_whole(
+        rules in prop::collection::vec(
+            (prop::collection::vec(any_pattern(), 1..3), prop::collection::vec(any_pattern(), 0..2)),
+            1..4,
+        ),
+        (before, record, after) in (any_region(), any_region(), any_region()),
+    ) {
+        let rules: Vec<Patterns> = rules
+            .iter()
+            .map(|(matches, excepts)| patterns(matches, excepts))
+            .collect();
+        let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 10);
+        let mut found = Vec::new();
+        matcher.search_record(&record, &mut |hit| found.push((hit.rule, hit.captures)));
+        let text = Record::new(&record);
+        let expected: Vec<_> = (rules.iter().enumerate())
+            .filter_map(|(idx, rule)| Some((idx, rule.hit(&text, &Redactor::default())?)))
+            .collect();
+        prop_assert_eq!(&found, &expected);
+        if !found.is_empty() && !record.contains(&b'\n') {
+            prop_assert!(matcher.may_hit_within(&[before, record, after].concat()));
+        }
+    }
+
+    #[test]
     fn finds_what_every_rule_on_every_line_finds(
         rules in prop::collection::vec(
             (prop::collection::vec(any_pattern(), 1..3), prop::collection::vec(any_pattern(), 0..2)),
