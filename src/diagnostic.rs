@@ -25,6 +25,7 @@ mod excerpt;
 pub mod mistakes;
 
 use excerpt::Excerpt;
+pub use excerpt::harmless;
 
 /// How many mistakes are kept; the rest is only counted.
 const KEPT_MAX: usize = 1_000;
@@ -77,6 +78,8 @@ pub struct Diagnostic {
     pub place: Place,
     /// What was found and what was expected; lower case, no full stop.
     pub reason: String,
+    /// What belongs to it and takes lines of its own, such as a message that came.
+    pub notes: Vec<String>,
     /// The way out: something to type.
     pub hint: Option<String>,
 }
@@ -268,6 +271,13 @@ impl Report {
                 ""
             );
         }
+        for note in &diagnostic.notes {
+            for (idx, line) in note.lines().enumerate() {
+                let bullet = if idx == 0 { '=' } else { '|' };
+                let line = excerpt::harmless(line);
+                let _ = writeln!(output, "{:margin$} {faint}{bullet}{faint:#} {line}", "");
+            }
+        }
         if let Some(hint) = &diagnostic.hint {
             let hint = excerpt::harmless(hint);
             let _ = writeln!(output, "{:margin$} {faint}={faint:#} hint: {hint}", "");
@@ -365,6 +375,7 @@ mod tests {
                 end: range.end,
             }),
             reason: "wrong".into(),
+            notes: Vec::new(),
             hint: Some("write `right`".into()),
         });
         report.render(Paint::Plain)
@@ -419,6 +430,7 @@ mod tests {
                     end: start + 1,
                 }),
                 reason: "odd".into(),
+                notes: Vec::new(),
                 hint: None,
             });
         }

@@ -31,7 +31,8 @@
 //! ```
 //!
 //! `rules` and `engine` are pure: no clock, no files, no network, no tasks, no
-//! chance of their own. `cli` also uses them directly. `sandbox` stands apart:
+//! chance of their own. `cli` also uses them directly, and through `rehearsal`: the
+//! engine on a stage, with a host that is pure as well. `sandbox` stands apart:
 //! only `cli` and the tests start it. `tests/agent/layering.rs` holds this table
 //! against the `use` lines.
 
@@ -42,6 +43,8 @@ pub mod diagnostic;
 pub mod rules;
 
 pub mod engine;
+
+pub mod rehearsal;
 
 pub mod host;
 

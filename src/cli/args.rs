@@ -55,6 +55,14 @@ pub enum Command {
         Exit code 1: no agent answers.")]
     Status(StatusArgs),
 
+    /// Tell why a line would be posted, or why not
+    #[command(after_help = "Examples:\n  \
+        logcrier explain 'Nov 21 10:02:11 web-01 sshd[4022]: Failed password for root …'\n  \
+        logcrier explain --rules app.yaml --rule app-error 'level=error msg=…'\n  \
+        tail -n 5 /var/log/app.log | logcrier explain --rules app.yaml\n\n\
+        What would happen is told for an agent that has seen nothing before.")]
+    Explain(ExplainArgs),
+
     /// Post one message, to see that a webhook works
     #[command(after_help = "Example:\n  logcrier send --space ops 'hello from web-03'")]
     Send(SendArgs),
@@ -157,6 +165,30 @@ pub struct StatusArgs {
     /// For programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// The arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub struct ExplainArgs {
+    /// The settings file [default: /etc/logcrier/logcrier.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// A rule file, besides those that the settings name; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+
+    /// Ask only the rule of this key
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    pub rule: Option<RuleKey>,
+
+    /// Answer in JSON, one object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// The line; without one, each line of standard input
+    #[arg(value_name = "LINE")]
+    pub line: Option<String>,
 }
 
 /// The arguments of `send`.

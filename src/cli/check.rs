@@ -1,11 +1,13 @@
-//! `logcrier check`: every mistake in settings and rules, with its place.
+//! `logcrier check`: every mistake in settings and rules, with its place, and the tests
+//! that rules carry.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use crate::diagnostic::{Paint, Report};
-use crate::rules::Surroundings;
-use crate::rules::settings::{self, Purpose, Request, Settings};
+use crate::rehearsal::trial;
+use crate::rules::settings::{self, Carried, Purpose, Request, Settings};
+use crate::rules::{RuleSet, Surroundings};
 
 /// What to check.
 #[derive(Debug, Clone, Default)]
@@ -56,13 +58,39 @@ pub fn run(
         machine_name: here.machine_name.clone(),
         directory: here.directory.clone(),
     };
-    let loaded = settings::load(&request, surroundings);
+    let mut loaded = settings::load(&request, surroundings);
+    if let Some(settings) = &loaded.settings {
+        try_tests(&settings.rule_set, &loaded.carried, &mut loaded.report);
+        warn_of_untested(&settings.rule_set, &loaded.carried, &mut loaded.report);
+    }
+    let settings = loaded.settings.filter(|_| !loaded.report.has_errors());
     write!(err, "{}", loaded.report.render(paint))?;
-    writeln!(err, "{}", summary(&loaded.report, loaded.settings.as_ref()))?;
-    Ok(match loaded.settings {
+    writeln!(err, "{}", summary(&loaded.report, settings.as_ref()))?;
+    Ok(match settings {
         Some(_) => Verdict::Fine,
         None => Verdict::Mistakes,
     })
+}
+
+/// Puts every rule through the tests that it carries.
+fn try_tests(rules: &RuleSet, carried: &[Carried], report: &mut Report) {
+    for carried in carried {
+        if let (Some(rule), Some(examples)) = (rules.rule(&carried.key), &carried.examples) {
+            trial::run(rule, examples, rules, report);
+        }
+    }
+}
+
+/// Tells of the rules without tests, all of them at once. What a command found needs
+/// none: there is nothing to be matched.
+fn warn_of_untested(rules: &RuleSet, carried: &[Carried], report: &mut Report) {
+    let mut untested = carried.iter().filter(|carried| {
+        let rule = rules.rule(&carried.key);
+        carried.examples.is_none() && rule.is_some_and(|rule| rule.check.is_none())
+    });
+    if let Some(first) = untested.next() {
+        report.no_tests(first.at, first.key.as_str(), untested.count());
+    }
 }
 
 /// Returns one line about the whole.

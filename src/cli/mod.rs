@@ -13,6 +13,8 @@ pub mod load;
 
 pub mod check;
 
+pub mod explain;
+
 pub mod run;
 
 pub mod send;
@@ -30,8 +32,8 @@ pub mod demo;
 pub mod demo_logs;
 
 use crate::diagnostic::Paint;
-use crate::rules::Surroundings;
 use crate::rules::settings::{self, Purpose, Request, Settings};
+use crate::rules::{RuleSet, Surroundings};
 use args::{Args, Command, Common};
 use load::ThisMachine;
 
@@ -110,6 +112,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
             })
         }
         Command::Status(args) => status::run(&args, &surroundings, out, err),
+        Command::Explain(args) => explain::run(&args, &surroundings, out, err),
         Command::Send(args) => send::run(&args, &surroundings, out, err),
         Command::Exec(args) => exec::run(&args, &surroundings, err),
         Command::Sandbox(args) => {
@@ -152,6 +155,26 @@ fn settings(
         writeln!(err, "{}", check::summary(&loaded.report, None))?;
     }
     Ok(loaded.settings)
+}
+
+/// Reads rules for who only wants to try them: files of rules alone need no settings.
+/// None if there are mistakes.
+fn rules_to_try(
+    config: Option<&PathBuf>,
+    files: &[PathBuf],
+    surroundings: &dyn Surroundings,
+    err: &mut dyn Write,
+) -> io::Result<Option<RuleSet>> {
+    let common = Common {
+        config: config.cloned(),
+        rules: files.to_vec(),
+    };
+    let purpose = match (config, files) {
+        (None, [_, ..]) => Purpose::LoneRules,
+        (Some(_), _) | (None, []) => Purpose::Agent,
+    };
+    let settings = settings(&common, purpose, surroundings, err)?;
+    Ok(settings.map(|settings| settings.rule_set))
 }
 
 /// The runtime: one thread is plenty, for all that takes time is elsewhere.

@@ -82,7 +82,7 @@ impl Excerpt {
 }
 
 /// Returns text in which nothing can do harm or give a secret away.
-pub(super) fn harmless(text: &str) -> String {
+pub fn harmless(text: &str) -> String {
     cells_of(text, 0..text.len())
         .into_iter()
         .map(|cell| cell.shown)

@@ -4,7 +4,8 @@
 //! tone: lower case, no full stop, what was found and what was expected, and then
 //! something to type.
 //!
-//! By topic: `yaml`, `fields` of any kind, `rules`, those of `commands`, `settings`.
+//! By topic: `yaml`, `fields` of any kind, `rules`, those of `commands`, the `tests` that
+//! they carry, `settings`.
 
 use super::{Diagnostic, Level, Place, Report, Span};
 
@@ -12,6 +13,7 @@ mod commands;
 mod fields;
 mod rules;
 mod settings;
+mod tests;
 mod yaml;
 
 impl From<Span> for Place {
@@ -23,10 +25,21 @@ impl From<Span> for Place {
 /// What all of them are made with.
 impl Report {
     fn error(&mut self, place: impl Into<Place>, reason: String, way_out: Option<String>) {
+        self.error_with_notes(place, reason, way_out, Vec::new());
+    }
+
+    fn error_with_notes(
+        &mut self,
+        place: impl Into<Place>,
+        reason: String,
+        way_out: Option<String>,
+        notes: Vec<String>,
+    ) {
         self.add(Diagnostic {
             level: Level::Error,
             place: place.into(),
             reason,
+            notes,
             hint: way_out,
         });
     }
@@ -36,6 +49,7 @@ impl Report {
             level: Level::Warning,
             place: place.into(),
             reason,
+            notes: Vec::new(),
             hint: way_out,
         });
     }

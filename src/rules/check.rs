@@ -52,7 +52,6 @@ const LATER: &[&str] = &[
     "multiline",
     "resolve",
     "stdin",
-    "tests",
     "threshold",
     "where",
 ];
@@ -88,6 +87,7 @@ pub(super) const RULE: Known = Known {
         "shell",
         "space",
         "status",
+        "tests",
         "text",
         "thread",
         "timeout",
@@ -131,20 +131,23 @@ pub(super) const RULE_FILE: Known = Known {
     later: &[],
 };
 
-const DEBOUNCE: Known = Known {
+/// The fields of `debounce` as a map.
+pub(super) const DEBOUNCE: Known = Known {
     what: "`debounce`",
     fields: &["every", "max"],
     later: &[],
 };
 
-const SEVERITIES: [(&str, Severity); 4] = [
+/// The words for how bad something is.
+pub(super) const SEVERITIES: [(&str, Severity); 4] = [
     ("info", Severity::Info),
     ("warning", Severity::Warning),
     ("error", Severity::Error),
     ("critical", Severity::Critical),
 ];
 
-const THREADS: [(&str, ThreadMode); 5] = [
+/// The words for threads.
+pub(super) const THREADS: [(&str, ThreadMode); 5] = [
     ("rule", ThreadMode::Rule),
     ("instance", ThreadMode::Instance),
     ("incident", ThreadMode::Incident),
@@ -152,7 +155,9 @@ const THREADS: [(&str, ThreadMode); 5] = [
     ("none", ThreadMode::None),
 ];
 
-const FORMATS: [(&str, FormatAs); 2] = [("text", FormatAs::Text), ("card", FormatAs::Card)];
+/// The words for what a message is made of.
+pub(super) const FORMATS: [(&str, FormatAs); 2] =
+    [("text", FormatAs::Text), ("card", FormatAs::Card)];
 
 /// How many a message may call.
 const MENTIONS_MAX: usize = 10;
@@ -160,7 +165,8 @@ const MENTIONS_MAX: usize = 10;
 /// The digits that the id of a person may have.
 const USER_ID_DIGITS_MAX: usize = 32;
 
-const FROMS: [(&str, From); 2] = [("end", From::End), ("beginning", From::Beginning)];
+/// The words for where reading starts.
+pub(super) const FROMS: [(&str, From); 2] = [("end", From::End), ("beginning", From::Beginning)];
 
 /// What rules are checked against.
 pub(super) struct Context<'a> {

@@ -83,6 +83,23 @@ impl Glob {
         })
     }
 
+    /// The pattern of one absolute path and of no other, whatever its letters.
+    pub fn of_path(path: &Path) -> Self {
+        let names = path.components().filter_map(|component| match component {
+            Component::Normal(name) => Some(Step::Name(name.to_string_lossy().into_owned())),
+            Component::RootDir
+            | Component::CurDir
+            | Component::ParentDir
+            | Component::Prefix(_) => None,
+        });
+        let alternatives = vec![names.collect()];
+        Self {
+            text: path.to_string_lossy().into_owned(),
+            root: common_root(&alternatives),
+            alternatives,
+        }
+    }
+
     /// The absolute pattern as text.
     pub fn as_str(&self) -> &str {
         &self.text

@@ -11,11 +11,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{self, Context, Layers};
+use super::examples::{self, Examples, Subject};
 use super::fields::{self, Fields, Known};
 use super::glob::Glob;
 use super::own;
 use super::parse::{self, Entry, Node, Value};
-use super::{RuleSet, SPACE_DEFAULT, Space, SpaceName, Surroundings, regexes, variables, webhook};
+use super::{
+    RuleKey, RuleSet, SPACE_DEFAULT, Space, SpaceName, Surroundings, regexes, variables, webhook,
+};
 use crate::diagnostic::{FileId, Place, Report, Span};
 use crate::secrets::Redactor;
 use fallbacks::Wish;
@@ -49,7 +52,8 @@ const PACE_MIN: Duration = Duration::from_millis(10);
 /// The bytes the name of a space may have.
 const SPACE_NAME_BYTES_MAX: usize = 63;
 
-const SETTINGS: Known = Known {
+/// The fields of the settings.
+pub(super) const SETTINGS: Known = Known {
     what: "the settings",
     fields: &[
         "ca_file",
@@ -75,13 +79,15 @@ const METRICS: Known = Known {
     later: &[],
 };
 
-const SPACE: Known = Known {
+/// The fields of a space.
+pub(super) const SPACE: Known = Known {
     what: "a space",
     fields: &["fallback", "pace", "webhook", "webhook_file"],
     later: &[],
 };
 
-const WATCHES: [(&str, Watch); 2] = [("auto", Watch::Auto), ("poll", Watch::Poll)];
+/// The words for how changes are noticed.
+pub(super) const WATCHES: [(&str, Watch); 2] = [("auto", Watch::Auto), ("poll", Watch::Poll)];
 
 /// What is to be loaded.
 #[derive(Debug, Clone)]
@@ -116,8 +122,22 @@ pub struct Loaded {
     pub settings: Option<Settings>,
     /// Where the state is kept, if the settings say so and whatever else is wrong.
     pub state_dir: Option<PathBuf>,
+    /// The rules that were written, with the tests that they carry. Running them
+    /// is for who asks for it: an agent that starts does not.
+    pub carried: Vec<Carried>,
     /// All mistakes and warnings.
     pub report: Report,
+}
+
+/// A rule as it was written, and its tests.
+#[derive(Debug)]
+pub struct Carried {
+    /// The rule's key.
+    pub key: RuleKey,
+    /// Where the key stands.
+    pub at: Span,
+    /// Its tests, if it has any.
+    pub examples: Option<Examples>,
 }
 
 /// Settings without doubts.
@@ -157,12 +177,14 @@ pub fn load(request: &Request, surroundings: &dyn Surroundings) -> Loaded {
         report: Report::new(),
         directories: BTreeMap::new(),
         state_dir: None,
+        carried: Vec::new(),
     };
     let settings = loader.load();
     let report = loader.report;
     Loaded {
         state_dir: loader.state_dir,
         settings: settings.filter(|_| !report.has_errors()),
+        carried: loader.carried,
         report,
     }
 }
@@ -174,6 +196,7 @@ struct Loader<'a> {
     /// The directory of each file.
     directories: BTreeMap<FileId, PathBuf>,
     state_dir: Option<PathBuf>,
+    carried: Vec<Carried>,
 }
 
 /// A file that was read.
@@ -681,6 +704,16 @@ impl Loader<'_> {
                     }
                 }
             }
+            let examples = fields
+                .get("tests")
+                .and_then(|entry| examples::read(entry, subject_of(&fields), &mut self.report));
+            if let (Some(rule), Some(entry)) = (&rule, fields.get("key")) {
+                self.carried.push(Carried {
+                    key: rule.key.clone(),
+                    at: fields::place_of(entry),
+                    examples,
+                });
+            }
             rules.good.extend(rule);
         }
     }
@@ -711,6 +744,18 @@ fn exec_rule(defaults: Option<&Fields<'_>>, context: &Context<'_>) -> Option<Arc
         settings: defaults,
     };
     check::rule(layers, context, &mut quiet).map(Arc::new)
+}
+
+/// What the tests of a rule can be about.
+fn subject_of(rule: &Fields<'_>) -> Subject {
+    let is_of_command = ["command", "shell", "exec"]
+        .iter()
+        .any(|name| rule.get(name).is_some());
+    match (is_of_command, rule.get("match")) {
+        (false, _) => Subject::Records,
+        (true, Some(_)) => Subject::SearchedResults,
+        (true, None) => Subject::Results,
+    }
 }
 
 fn has_entries(entry: &Entry) -> bool {

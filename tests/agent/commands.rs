@@ -8,7 +8,7 @@ use crate::support::{Space, World};
 fn world(settings: &str) -> World {
     World::with_settings(
         settings,
-        "rules: [{key: r, files: /var/log/r.log, match: x}]\n",
+        "rules: [{key: r, files: /var/log/r.log, match: x, tests: {match: x}}]\n",
     )
 }
 

@@ -13,6 +13,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("rules", &["rules", "diagnostic", "secrets"]),
     ("engine", &["engine", "rules", "diagnostic", "secrets"]),
     (
+        "rehearsal",
+        &["rehearsal", "engine", "rules", "diagnostic", "secrets"],
+    ),
+    (
         "host",
         &["host", "engine", "rules", "diagnostic", "secrets"],
     ),
@@ -22,6 +26,7 @@ const TABLE: &[(&str, &[&str])] = &[
         &[
             "cli",
             "host",
+            "rehearsal",
             "engine",
             "rules",
             "diagnostic",
@@ -32,7 +37,7 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that know nothing of the world.
-const PURE: &[&str] = &["secrets", "diagnostic", "rules", "engine"];
+const PURE: &[&str] = &["secrets", "diagnostic", "rules", "engine", "rehearsal"];
 
 /// What the pure rooms must not reach for.
 const WORLD: &[&str] = &[

@@ -6,8 +6,6 @@ mod layering;
 
 mod rules;
 
-mod pack_lines;
-
 mod diagnostics;
 
 mod messages;

@@ -1,15 +1,12 @@
-//! Every shipped pack parses, and every rule hits what it must.
+//! Every shipped pack parses, and every rule does what the tests beside it say.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use logcrier::diagnostic::Paint;
+use logcrier::rehearsal::trial;
 use logcrier::rules::glob::Glob;
-use logcrier::rules::pattern::Matcher;
 use logcrier::rules::settings::{Purpose, Request, load};
 use logcrier::rules::{RuleSet, Surroundings};
-
-use crate::pack_lines::PACK_LINES;
 
 /// The files of the checkout and nothing else.
 struct Checkout;
@@ -63,27 +60,31 @@ fn packs_stand_together() {
 }
 
 #[test]
-fn every_rule_hits_what_it_must_and_nothing_else() {
-    let mut sets: BTreeMap<&str, RuleSet> = BTreeMap::new();
-    for lines in PACK_LINES {
-        let set = sets.entry(lines.file).or_insert_with(|| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR"));
-            rule_set(vec![path.join("rules").join(lines.file)])
-        });
-        let rule = (set.rules.iter())
-            .find(|rule| rule.key.as_str() == lines.key)
-            .unwrap_or_else(|| panic!("no rule {} in {}", lines.key, lines.file));
-        let matcher = Matcher::new(&[&rule.patterns], 16 << 10);
-        let hits = |line: &str| {
-            let mut n_hits = 0;
-            matcher.search(line.as_bytes(), &mut |_| n_hits += 1);
-            n_hits > 0
+fn every_rule_does_what_its_tests_say() {
+    let request = Request {
+        config: None,
+        rules: packs(),
+        purpose: Purpose::LoneRules,
+        machine_name: "test".to_owned(),
+        directory: PathBuf::from("/"),
+    };
+    let mut loaded = load(&request, &Checkout);
+    let rules = loaded.settings.unwrap().rule_set;
+    for carried in &loaded.carried {
+        let key = &carried.key;
+        let Some(examples) = &carried.examples else {
+            panic!("{key} has no tests");
         };
-        for line in lines.must {
-            assert!(hits(line), "{} must hit {line:?}", lines.key);
-        }
-        for line in lines.must_not {
-            assert!(!hits(line), "{} must not hit {line:?}", lines.key);
-        }
+        assert!(!examples.matches.is_empty(), "{key}: what must match?");
+        assert!(!examples.no_matches.is_empty(), "{key}: what must not?");
+        assert!(!examples.sequence.is_empty(), "{key}: what is posted when?");
+        trial::run(
+            rules.rule(key).unwrap(),
+            examples,
+            &rules,
+            &mut loaded.report,
+        );
     }
+    assert_eq!(loaded.carried.len(), rules.rules.len());
+    assert_eq!(loaded.report.render(Paint::Plain), "");
 }

@@ -174,7 +174,7 @@ impl StatusMap {
 }
 
 /// The words for meanings.
-const MEANINGS: [(&str, Meaning); 6] = [
+pub(super) const MEANINGS: [(&str, Meaning); 6] = [
     ("ok", Meaning::Fine),
     ("info", Meaning::Bad(Severity::Info)),
     ("warning", Meaning::Bad(Severity::Warning)),

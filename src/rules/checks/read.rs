@@ -28,7 +28,8 @@ const GAPS_MAX: usize = 50;
 /// The shortest gap between reminders.
 const GAP_MIN: Duration = Duration::from_secs(60);
 
-const STREAK: Known = Known {
+/// The fields of a number of results as a map.
+pub(in crate::rules) const STREAK: Known = Known {
     what: "a number of results",
     fields: &["count", "of"],
     later: &[],
@@ -46,7 +47,7 @@ pub(in crate::rules) enum Kind {
 }
 
 /// The fields that say what a rule watches, and the kind that each makes.
-const SOURCES: [(&str, Kind); 4] = [
+pub(in crate::rules) const SOURCES: [(&str, Kind); 4] = [
     ("files", Kind::Records),
     ("command", Kind::Command),
     ("shell", Kind::Command),
@@ -54,7 +55,7 @@ const SOURCES: [(&str, Kind); 4] = [
 ];
 
 /// Fields that only rules of some kinds have.
-const PARTICULAR: &[(&[Kind], &[&str])] = &[
+pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
     (&[Kind::Records], &["by", "exclude_files", "from"]),
     (
         &[Kind::Records, Kind::Command],
