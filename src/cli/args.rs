@@ -63,6 +63,14 @@ pub enum Command {
         What would happen is told for an agent that has seen nothing before.")]
     Explain(ExplainArgs),
 
+    /// Print the JSON Schema of rules or settings, for editors
+    #[command(after_help = "Examples:\n  \
+        logcrier schema > rules.schema.json\n  \
+        logcrier schema settings\n\n\
+        An editor with a YAML language server takes it from the first line of a file:\n  \
+        # yaml-language-server: $schema=rules.schema.json")]
+    Schema(SchemaArgs),
+
     /// Post one message, to see that a webhook works
     #[command(after_help = "Example:\n  logcrier send --space ops 'hello from web-03'")]
     Send(SendArgs),
@@ -189,6 +197,23 @@ pub struct ExplainArgs {
     /// The line; without one, each line of standard input
     #[arg(value_name = "LINE")]
     pub line: Option<String>,
+}
+
+/// The arguments of `schema`.
+#[derive(Debug, clap::Args)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_name = "OF", value_enum, default_value_t = SchemaOf::Rules)]
+    pub of: SchemaOf,
+}
+
+/// What has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// A rule file.
+    Rules,
+    /// The settings file.
+    Settings,
 }
 
 /// The arguments of `send`.

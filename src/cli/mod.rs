@@ -15,6 +15,8 @@ pub mod check;
 
 pub mod explain;
 
+pub mod schema;
+
 pub mod run;
 
 pub mod send;
@@ -113,6 +115,10 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         }
         Command::Status(args) => status::run(&args, &surroundings, out, err),
         Command::Explain(args) => explain::run(&args, &surroundings, out, err),
+        Command::Schema(args) => {
+            schema::run(&args, out)?;
+            Ok(Outcome::Fine)
+        }
         Command::Send(args) => send::run(&args, &surroundings, out, err),
         Command::Exec(args) => exec::run(&args, &surroundings, err),
         Command::Sandbox(args) => {

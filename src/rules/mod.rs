@@ -25,6 +25,7 @@ pub mod own;
 pub mod parse;
 pub mod pattern;
 mod regexes;
+pub mod schema;
 pub mod settings;
 pub mod template;
 mod variables;

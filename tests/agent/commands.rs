@@ -128,7 +128,7 @@ fn tells_usage() {
     let world = world("");
     let help = world.run(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for command in ["run", "check", "send", "sandbox", "demo"] {
+    for command in ["run", "check", "schema", "send", "sandbox", "demo"] {
         assert!(
             stdout(&help).contains(&format!("\n  {command} ")),
             "{command}"

@@ -5,6 +5,7 @@
 mod layering;
 
 mod rules;
+mod schema;
 
 mod diagnostics;
 
