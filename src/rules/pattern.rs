@@ -1,16 +1,19 @@
 //! One search of a region for all rules.
 //!
-//! Nearly no line hits, so the work is in finding out that none does. Three
-//! stages, each run on less than the one before:
+//! Nearly no line hits, so the work is in finding out that none does. Regions are
+//! searched in blocks, and no line of a block is looked at unless something in it gives
+//! reason to:
 //!
-//! 1. `gate` runs over the whole region. It is all patterns in one and only finds
-//!    the next line worth a look.
-//! 2. `which` runs on that line and tells which patterns may have been found.
-//! 3. The rule's own regexes decide, and give the captures.
+//! 1. Most patterns hold words without which they are not found: `literals` finds them,
+//!    `grams` looks for all of them at once, at few bytes of the block.
+//! 2. For the others there is one automaton, without captures, that `walk` leads through
+//!    the block. What it looks for is `generous`: nothing of what looks around but `^`, and
+//!    beyond ASCII one character is as good as another.
+//! 3. On a line that gives reason to, the regexes decide that may be found in it, and give
+//!    the captures.
 //!
-//! The first two are too generous: what looks around (`^`, `\b`) is left out, and
-//! beyond ASCII one character is as good as another. So they stay small and fast,
-//! and can be wrong in one direction only.
+//! The first two can be wrong in one direction only. `others` has the forms in which a
+//! line must be searched besides its own.
 //!
 //! Rules see characters, but logs hold any bytes. A record that is not valid
 //! UTF-8 is searched twice, as it is and with its bad bytes replaced by U+FFFD,
@@ -24,8 +27,12 @@ use regex::bytes::Regex;
 use regex_automata::meta;
 
 mod generous;
+mod grams;
+mod literals;
 mod matcher;
+mod others;
 mod record;
+mod walk;
 
 pub use matcher::{Match, Matcher};
 pub use record::record_in;

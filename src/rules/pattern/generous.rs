@@ -1,11 +1,17 @@
 //! Patterns that are found wherever others are, and cost less.
 
-use regex_syntax::hir::{self, Hir, HirKind};
+use regex_syntax::hir::{self, Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look};
 
 use super::Pattern;
 
-/// How many characters a class may have to be searched for as it is.
-const CLASS_CHARS_SMALL: usize = 8;
+/// How many bytes of ASCII a class has at least, for a repetition of it to be a gap.
+const GAP_MEMBERS_MIN: usize = 40;
+
+/// How often a repeated part is spelt out at most.
+const REPEATED_MAX: u32 = 64;
+
+/// How many parts a pattern is taken apart into, at most.
+const PARTS_MAX: usize = 1_024;
 
 /// Returns the parsed form of a regex that compiled.
 pub(super) fn hir_of(pattern: &Pattern) -> Option<Hir> {
@@ -16,74 +22,268 @@ pub(super) fn hir_of(pattern: &Pattern) -> Option<Hir> {
         .ok()
 }
 
-/// Returns a pattern that is found in every record in which this one is found, and
-/// that never spans lines.
-pub(super) fn generous(hir: &Hir) -> Hir {
+/// A pattern that is found in every line with a record in which another one is found,
+/// and that never spans lines.
+///
+/// Of what looks around only the beginning of the record is kept. Where a pattern
+/// allows for nearly anything in between (`.*`, `\S+`), one side of it must do: an
+/// automaton that had to keep in mind what it saw before would have twice the states
+/// for each such pattern.
+#[derive(Debug)]
+pub(super) struct Generous {
+    /// Parts that stand beside each other.
+    parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    hir: Hir,
+    /// How many characters it takes, about.
+    n_positions: usize,
+    /// How rarely it is found, about, in bits.
+    rarity: f64,
+}
+
+impl Generous {
+    /// None if it would be found everywhere.
+    pub(super) fn of(hir: &Hir) -> Option<Self> {
+        let mut rows = vec![Vec::new()];
+        split(hir, &mut rows);
+        let rows = rows.into_iter().map(|parts| Self {
+            parts: trimmed(parts),
+        });
+        let rarest = rows.max_by(|one, other| one.rarity().total_cmp(&other.rarity()))?;
+        (rarest.shortened(usize::MAX).properties().minimum_len() != Some(0)).then_some(rarest)
+    }
+
+    /// Whether it is only found where a line begins.
+    pub(super) fn is_anchored(&self) -> bool {
+        (self.parts.iter()).any(|part| !part.hir.properties().look_set().is_empty())
+    }
+
+    fn rarity(&self) -> f64 {
+        self.parts.iter().map(|part| part.rarity).sum()
+    }
+
+    /// The rarest row of its parts that takes no more than so many characters, if one
+    /// part alone does not.
+    pub(super) fn shortened(&self, n_positions_max: usize) -> Hir {
+        let mut best = (f64::MIN, 0..0);
+        for start in 0..self.parts.len() {
+            let (mut n_positions, mut rarity) = (0_usize, 0.0);
+            for (idx, part) in self.parts.iter().enumerate().skip(start) {
+                n_positions = n_positions.saturating_add(part.n_positions);
+                if n_positions > n_positions_max && idx > start {
+                    break;
+                }
+                rarity += part.rarity;
+                if rarity > best.0 {
+                    best = (rarity, start..idx + 1);
+                }
+            }
+        }
+        Hir::concat(
+            self.parts[best.1]
+                .iter()
+                .map(|part| part.hir.clone())
+                .collect(),
+        )
+    }
+}
+
+/// Without what may be left out at both ends: a pattern is found without it, too.
+fn trimmed(mut parts: Vec<Part>) -> Vec<Part> {
+    let is_needed =
+        |part: &Part| part.rarity > 0.0 || part.hir.properties().minimum_len() != Some(0);
+    let Some(first) = parts.iter().position(is_needed) else {
+        return Vec::new();
+    };
+    let last = parts.iter().rposition(is_needed).unwrap_or(first);
+    parts.truncate(last + 1);
+    parts.split_off(first)
+}
+
+/// Adds a pattern to a row of parts, and begins another row behind each gap.
+fn split(hir: &Hir, rows: &mut Vec<Vec<Part>>) {
+    let n_parts: usize = rows.iter().map(Vec::len).sum();
+    if n_parts + rows.len() > PARTS_MAX {
+        rows.push(Vec::new());
+        return;
+    }
     match hir.kind() {
+        HirKind::Concat(parts) => {
+            for part in parts {
+                split(part, rows);
+            }
+        }
+        HirKind::Capture(capture) => split(&capture.sub, rows),
+        HirKind::Literal(literal) => {
+            for byte in &literal.0 {
+                add(&Hir::literal([*byte]), rows);
+            }
+        }
+        HirKind::Repetition(repetition) => {
+            let n_sure = repetition.min.min(REPEATED_MAX);
+            for _ in 0..n_sure {
+                split(&repetition.sub, rows);
+            }
+            if repetition.max == Some(n_sure) {
+                return;
+            }
+            if n_sure < repetition.min || is_wide(&repetition.sub) {
+                rows.push(Vec::new());
+                return;
+            }
+            let mut rest = repetition.with((*repetition.sub).clone());
+            rest.min = 0;
+            rest.max = repetition.max.map(|max| max - n_sure);
+            add(&Hir::repetition(rest), rows);
+        }
+        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) | HirKind::Alternation(_) => {
+            add(hir, rows);
+        }
+    }
+}
+
+fn add(hir: &Hir, rows: &mut [Vec<Part>]) {
+    let hir = generous_part(hir);
+    if let Some(row) = rows.last_mut()
+        && !matches!(hir.kind(), HirKind::Empty)
+    {
+        row.push(Part {
+            n_positions: n_positions(&hir),
+            rarity: rarity(&hir),
+            hir,
+        });
+    }
+}
+
+fn is_wide(hir: &Hir) -> bool {
+    match hir.kind() {
+        HirKind::Class(class) => n_ascii(class) >= GAP_MEMBERS_MIN,
+        HirKind::Capture(capture) => is_wide(&capture.sub),
+        HirKind::Empty
+        | HirKind::Look(_)
+        | HirKind::Literal(_)
+        | HirKind::Repetition(_)
+        | HirKind::Concat(_)
+        | HirKind::Alternation(_) => false,
+    }
+}
+
+/// How rarely a pattern is found, about, in bits.
+fn rarity(hir: &Hir) -> f64 {
+    match hir.kind() {
+        HirKind::Empty => 0.0,
+        HirKind::Look(_) => 3.0,
+        HirKind::Literal(literal) => 6.0 * literal.0.len() as f64,
+        HirKind::Class(class) => (95.0 / n_ascii(class).clamp(1, 95) as f64).log2(),
+        HirKind::Repetition(repetition) => {
+            f64::from(repetition.min.min(REPEATED_MAX)) * rarity(&repetition.sub)
+        }
+        HirKind::Capture(capture) => rarity(&capture.sub),
+        HirKind::Concat(parts) => parts.iter().map(rarity).sum(),
+        HirKind::Alternation(parts) => parts.iter().map(rarity).fold(f64::MAX, f64::min),
+    }
+}
+
+/// How many characters a pattern takes, about.
+fn n_positions(hir: &Hir) -> usize {
+    match hir.kind() {
+        HirKind::Empty | HirKind::Look(_) => 0,
+        HirKind::Literal(literal) => literal.0.len(),
+        HirKind::Class(_) => 1,
+        HirKind::Repetition(repetition) => {
+            let times = repetition.max.unwrap_or(repetition.min + 1);
+            n_positions(&repetition.sub).saturating_mul(times as usize)
+        }
+        HirKind::Capture(capture) => n_positions(&capture.sub),
+        HirKind::Concat(parts) | HirKind::Alternation(parts) => {
+            parts.iter().map(n_positions).fold(0, usize::saturating_add)
+        }
+    }
+}
+
+fn generous_part(hir: &Hir) -> Hir {
+    match hir.kind() {
+        HirKind::Look(Look::Start | Look::StartLF) => Hir::concat(vec![
+            Hir::look(Look::StartLF),
+            // A byte order mark is not part of the record.
+            Hir::repetition(hir::Repetition {
+                min: 0,
+                max: Some(1),
+                greedy: true,
+                sub: Box::new(Hir::literal("\u{feff}".as_bytes())),
+            }),
+        ]),
         HirKind::Empty | HirKind::Look(_) => Hir::empty(),
         HirKind::Literal(literal) if literal.0.contains(&b'\n') => Hir::fail(),
         HirKind::Literal(literal) => Hir::literal(literal.0.clone()),
         HirKind::Class(class) => generous_class(class),
         HirKind::Repetition(repetition) => {
-            Hir::repetition(repetition.with(generous(&repetition.sub)))
+            Hir::repetition(repetition.with(generous_part(&repetition.sub)))
         }
-        HirKind::Capture(capture) => generous(&capture.sub),
-        HirKind::Concat(parts) => Hir::concat(parts.iter().map(generous).collect()),
-        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(generous).collect()),
+        HirKind::Capture(capture) => generous_part(&capture.sub),
+        HirKind::Concat(parts) => Hir::concat(parts.iter().map(generous_part).collect()),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(generous_part).collect()),
     }
 }
 
 /// Returns a class without the line feed, and without most of Unicode.
 ///
-/// A class such as `\w` takes hundreds of states when it is spelt out, and a
-/// thousand rules of them are too big for any automaton. So beyond ASCII every
-/// character will do: two to four bytes of which none is ASCII.
-fn generous_class(class: &hir::Class) -> Hir {
+/// A class such as `\w` takes hundreds of states when it is spelt out. So beyond ASCII
+/// every character will do: a byte that begins one, and bytes that go on.
+fn generous_class(class: &Class) -> Hir {
+    let bytes = |ranges: &[(u8, u8)]| {
+        let ranges = ranges
+            .iter()
+            .map(|(from, to)| ClassBytesRange::new(*from, *to));
+        ClassBytes::new(ranges)
+    };
+    let line_feed = bytes(&[(b'\n', b'\n')]);
     match class {
-        hir::Class::Unicode(class) => {
-            let mut class = class.clone();
-            class.difference(&hir::ClassUnicode::new([hir::ClassUnicodeRange::new(
-                '\n', '\n',
-            )]));
-            if is_small(&class) {
-                // Small classes are letters of either case: parts of words, by
-                // which lines are found fast.
-                return Hir::class(hir::Class::Unicode(class));
-            }
-            let mut ascii = class.clone();
-            ascii.intersect(&hir::ClassUnicode::new([hir::ClassUnicodeRange::new(
-                '\0', '\x7f',
-            )]));
-            let has_more = ascii != class;
-            let ascii = Hir::class(hir::Class::Unicode(ascii));
-            if !has_more {
+        Class::Unicode(class) => {
+            let ascii = class.ranges().iter().filter_map(|range| {
+                let from = u8::try_from(range.start()).ok().filter(u8::is_ascii)?;
+                let to = u8::try_from(range.end()).unwrap_or(0x7f).min(0x7f);
+                Some(ClassBytesRange::new(from, to))
+            });
+            let mut ascii = ClassBytes::new(ascii);
+            ascii.difference(&line_feed);
+            let ascii = Hir::class(Class::Bytes(ascii));
+            if class
+                .ranges()
+                .last()
+                .is_none_or(|range| range.end().is_ascii())
+            {
                 return ascii;
             }
-            let byte = hir::ClassBytes::new([hir::ClassBytesRange::new(0x80, 0xff)]);
-            let beyond = Hir::repetition(hir::Repetition {
-                min: 2,
-                max: Some(4),
+            let go_on = Hir::repetition(hir::Repetition {
+                min: 1,
+                max: None,
                 greedy: true,
-                sub: Box::new(Hir::class(hir::Class::Bytes(byte))),
+                sub: Box::new(Hir::class(Class::Bytes(bytes(&[(0x80, 0xbf)])))),
             });
-            Hir::alternation(vec![ascii, beyond])
+            let begin = Hir::class(Class::Bytes(bytes(&[(0xc2, 0xf4)])));
+            Hir::alternation(vec![ascii, Hir::concat(vec![begin, go_on])])
         }
-        hir::Class::Bytes(class) => {
+        Class::Bytes(class) => {
             let mut class = class.clone();
-            class.difference(&hir::ClassBytes::new([hir::ClassBytesRange::new(
-                b'\n', b'\n',
-            )]));
-            Hir::class(hir::Class::Bytes(class))
+            class.difference(&line_feed);
+            Hir::class(Class::Bytes(class))
         }
     }
 }
 
-fn is_small(class: &hir::ClassUnicode) -> bool {
-    let ranges = class.ranges();
-    ranges.len() <= CLASS_CHARS_SMALL
-        && ranges
-            .iter()
-            .map(hir::ClassUnicodeRange::len)
-            .sum::<usize>()
-            <= CLASS_CHARS_SMALL
+/// How many bytes of ASCII a class has.
+fn n_ascii(class: &Class) -> usize {
+    let len = |from: u32, to: u32| (to.min(0x7f) + 1).saturating_sub(from) as usize;
+    match class {
+        Class::Unicode(class) => (class.ranges().iter())
+            .map(|range| len(range.start().into(), range.end().into()))
+            .sum(),
+        Class::Bytes(class) => (class.ranges().iter())
+            .map(|range| len(range.start().into(), range.end().into()))
+            .sum(),
+    }
 }

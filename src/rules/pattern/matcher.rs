@@ -3,35 +3,64 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use regex_automata::Input;
 use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
-use regex_automata::{Input, MatchKind, PatternID, PatternSet};
 use regex_syntax::hir::Hir;
 
 use super::Patterns;
-use super::generous::{generous, hir_of};
+use super::generous::{Generous, hir_of};
+use super::grams::{Few, Fours, Threes};
+use super::literals::{self, Literal};
+use super::others::Others;
 use super::record::{Record, record_in};
+use super::walk::{Walk, walks_of};
 use crate::secrets::Redactor;
 
-/// The size up to which all patterns are compiled into one; beyond it each rule
-/// is tried on its own, which is correct and slow.
-const COMBINED_NFA_BYTES_MAX: usize = 128 << 20;
+/// Bytes that go through all stages before the next ones do: so that the later stages
+/// find them in a fast cache. A longer line is taken whole.
+const BLOCK_BYTES: usize = 32 << 10;
 
-/// The memory a lazy automaton may use, and what each pattern adds to it.
-const AUTOMATON_BYTES_MIN: usize = 2 << 20;
-const AUTOMATON_BYTES_PER_PATTERN: usize = 32 << 10;
-const AUTOMATON_BYTES_MAX: usize = 64 << 20;
+/// The memory that the automaton of patterns may use that none could be made for in
+/// advance.
+const GATE_AUTOMATON_BYTES_MAX: usize = 16 << 20;
+
+/// How many characters in a row of such a pattern are searched for, about.
+const GATE_POSITIONS_MAX: usize = 64;
+
+/// The size up to which such patterns are compiled into one.
+const GATE_NFA_BYTES_MAX: usize = 32 << 20;
 
 /// A set of rules, made ready to be searched for together.
 #[derive(Debug)]
 pub struct Matcher {
     rules: Vec<Patterns>,
-    /// The rule of each pattern of `which`.
-    owners: Vec<usize>,
+    /// The patterns of all rules, one after the other: whose they are, and the how
+    /// manieth there.
+    owners: Vec<(usize, usize)>,
+    /// Patterns with long strings.
+    long: Option<Fours>,
+    /// Patterns with short strings.
+    short: Option<Short>,
+    /// Patterns without strings, in the order of their numbers.
+    wordless: Vec<u32>,
+    /// Whether one of them is only looked for where a line begins.
+    is_anchored: bool,
+    walks: Vec<Walk>,
+    /// Patterns without strings that no automaton could be made for in advance.
+    gated: Vec<u32>,
     gate: Option<meta::Regex>,
-    which: Option<meta::Regex>,
+    /// Patterns that may be found in any line.
+    everywhere: Vec<u32>,
     line_bytes_max: usize,
     redactor: Arc<Redactor>,
+}
+
+/// Patterns with short strings: what finds them fastest.
+#[derive(Debug)]
+enum Short {
+    Few(Few),
+    Many(Threes),
 }
 
 /// One rule's hit on one record.
@@ -50,35 +79,57 @@ pub struct Match {
     pub captures: Vec<(Arc<str>, String)>,
 }
 
+/// Where in a text a pattern may be found, and its number.
+type Hint = (usize, u32);
+
 impl Matcher {
     /// Makes the rules ready. Records are searched up to `line_bytes_max`.
     pub fn new(rules: &[&Patterns], line_bytes_max: usize) -> Self {
         let rules: Vec<Patterns> = rules.iter().copied().cloned().collect();
         let mut owners = Vec::new();
-        let mut generous_patterns = Vec::new();
+        let mut literals: Vec<(Literal, u32)> = Vec::new();
+        let mut without = Vec::new();
+        let mut wordless = Vec::new();
+        let mut everywhere = Vec::new();
         for (idx, rule) in rules.iter().enumerate() {
-            for regex in &rule.matches {
-                owners.push(idx);
-                generous_patterns.extend(hir_of(regex).as_ref().map(generous));
+            for (nth, pattern) in rule.matches.iter().enumerate() {
+                let number = owners.len() as u32;
+                owners.push((idx, nth));
+                let Some(hir) = hir_of(pattern) else {
+                    wordless.push(number);
+                    everywhere.push(number);
+                    continue;
+                };
+                if let Some(required) = literals::required(&hir) {
+                    literals.extend(required.into_iter().map(|literal| (literal, number)));
+                    continue;
+                }
+                wordless.push(number);
+                match Generous::of(&hir) {
+                    Some(generous) => without.push((generous, number)),
+                    None => everywhere.push(number),
+                }
             }
         }
-        // A pattern that cannot be taken apart stays out of the common stages, and
-        // then they would miss it: without all of them there are none.
-        let is_complete = generous_patterns.len() == owners.len() && !owners.is_empty();
-        // One that may be empty is found everywhere, and would open the gate for all.
-        let finds_something = generous_patterns
-            .iter()
-            .all(|hir| hir.properties().minimum_len() != Some(0));
-        let (which, gate) = match (is_complete, finds_something) {
-            (true, true) => (which_of(&generous_patterns), gate_of(generous_patterns)),
-            (true, false) => (which_of(&generous_patterns), None),
-            (false, _) => (None, None),
-        };
+        let (long, short): (Vec<_>, Vec<_>) = (literals.into_iter())
+            .partition(|(literal, _)| literal.len() >= Fours::LITERAL_BYTES_MIN);
+        let is_anchored = without.iter().any(|(generous, _)| generous.is_anchored());
+        let (walks, left_out) = walks_of(without);
+        let (gate, mut gated) = gate_of(left_out);
+        if gate.is_none() {
+            everywhere.append(&mut gated);
+        }
         Self {
-            gate,
-            which,
             rules,
             owners,
+            long: Fours::new(long),
+            short: Short::new(short),
+            wordless,
+            is_anchored,
+            walks,
+            gated,
+            gate,
+            everywhere,
             line_bytes_max: line_bytes_max.max(1),
             redactor: Arc::default(),
         }
@@ -93,73 +144,132 @@ impl Matcher {
     /// Finds every hit in a region of whole lines (the last may lack its ending),
     /// in the order of lines, then of rules.
     pub fn search(&self, region: &[u8], on_match: &mut dyn FnMut(Match)) {
-        if self.rules.is_empty() {
+        self.candidates(region, &mut |line, patterns| {
+            self.search_line(region, line, patterns, on_match);
+        });
+    }
+
+    /// Tells on which lines of a region how many regexes are tried to find its hits. What
+    /// is not told of is not looked at more closely.
+    pub fn trials(&self, region: &[u8], on_line: &mut dyn FnMut(Range<usize>, usize)) {
+        self.candidates(region, &mut |line, patterns| on_line(line, patterns.len()));
+    }
+
+    /// Finds the lines that patterns may be found in, and those patterns.
+    fn candidates(&self, region: &[u8], on_line: &mut dyn FnMut(Range<usize>, &[u32])) {
+        if self.owners.is_empty() {
             return;
         }
-        let mut hits = PatternSet::new(self.owners.len());
-        let mut bad_byte = first_bad_byte(region, 0);
+        let mut hints = Vec::new();
         let mut at = 0;
         while at < region.len() {
-            // Up to the line with the next bad byte all is text.
-            let text_end = bad_byte.map_or(region.len(), |idx| line_start(region, at, idx));
-            let line = if at < text_end {
-                match self.next_candidate(region, at..text_end) {
-                    Some(line) => line,
-                    None => {
-                        at = text_end;
-                        continue;
-                    }
-                }
-            } else {
-                at..line_end(region, at)
-            };
-            at = line.end;
-            self.search_line(region, line, &mut hits, on_match);
-            if bad_byte.is_some_and(|idx| idx < at) {
-                bad_byte = first_bad_byte(region, at);
+            let block = at..block_end(region, at);
+            at = block.end;
+            self.hints_in_lines(&region[block.clone()], &mut hints);
+            if !hints.is_empty() {
+                by_lines(&mut hints, region, block.start, on_line);
             }
         }
     }
 
-    /// Returns the next line of a stretch of lines that may hit.
-    fn next_candidate(&self, region: &[u8], stretch: Range<usize>) -> Option<Range<usize>> {
-        let Some(gate) = &self.gate else {
-            return Some(stretch.start..line_end(region, stretch.start));
-        };
-        let input = Input::new(region).span(stretch.clone()).earliest(true);
-        // No pattern of the gate is empty or crosses a line's end, so the byte
-        // before the end of what it found lies in the line it found.
-        let found = gate.search_half(&input)?.offset() - 1;
-        Some(line_start(region, stretch.start, found)..line_end(region, found))
+    /// Tells which patterns may be found in which lines.
+    fn hints_in_lines(&self, block: &[u8], hints: &mut Vec<Hint>) {
+        hints.clear();
+        self.hints_in(block, hints);
+        if !self.everywhere.is_empty() {
+            let mut at = 0;
+            while at < block.len() {
+                hints.extend(self.everywhere.iter().map(|number| (at, *number)));
+                at = line_end(block, at);
+            }
+        }
+        if block.is_ascii() {
+            return;
+        }
+        let others = Others::of(block, self.line_bytes_max);
+        if !others.lines.is_empty() {
+            let n_before = hints.len();
+            self.hints_in(&others.text, hints);
+            for (at, _) in &mut hints[n_before..] {
+                *at = others.line_of(*at);
+            }
+        }
+    }
+
+    /// Tells which patterns may be found where in a text, by the words they hold.
+    fn hints_in_words(&self, text: &[u8], hints: &mut Vec<Hint>) {
+        let mut hint = |at, number| hints.push((at, number));
+        if let Some(long) = &self.long {
+            long.find(text, &mut hint);
+        }
+        match &self.short {
+            None => {}
+            Some(Short::Few(few)) => few.find(text, &mut hint),
+            Some(Short::Many(threes)) => threes.find(text, &mut hint),
+        }
+    }
+
+    /// Tells which patterns may be found where in lines of text.
+    fn hints_in(&self, text: &[u8], hints: &mut Vec<Hint>) {
+        self.hints_in_words(text, hints);
+        let mut hint = |at, number| hints.push((at, number));
+        for walk in &self.walks {
+            walk.find(text, &mut hint);
+        }
+        if let Some(gate) = &self.gate {
+            let mut at = 0;
+            let input = Input::new(text).earliest(true);
+            while let Some(found) = gate.search_half(&input.clone().span(at..text.len())) {
+                // No pattern of the gate is empty or crosses a line's end, so the byte
+                // before the end of what it found lies in the line it found.
+                let found = found.offset() - 1;
+                self.gated.iter().for_each(|number| hint(found, *number));
+                at = line_end(text, found);
+            }
+        }
     }
 
     fn search_line(
         &self,
         region: &[u8],
         line: Range<usize>,
-        hits: &mut PatternSet,
+        patterns: &[u32],
         on_match: &mut dyn FnMut(Match),
     ) {
         let range = record_in(region, line.clone(), self.line_bytes_max);
         let record = Record::new(&region[range.clone()]);
-        self.search_in(&record, line, range, hits, on_match);
+        self.search_in(&record, line, range, patterns, on_match);
     }
 
     /// Finds every rule that hits one record, in the order of rules. Unlike a line of
     /// a region it may hold line feeds; it is searched as it is, whatever its length.
     pub fn search_record(&self, record: &[u8], on_match: &mut dyn FnMut(Match)) {
-        let mut hits = PatternSet::new(self.owners.len());
+        let mut hints: Vec<Hint> = Vec::new();
+        self.hints_in_words(record, &mut hints);
+        let others = Others::of_record(record);
+        self.hints_in_words(&others.text, &mut hints);
+        let mut patterns: Vec<u32> = hints.iter().map(|(_, number)| *number).collect();
+        // Patterns without words are looked for as if none could match a line feed.
+        patterns.extend(&self.wordless);
+        patterns.sort_unstable();
+        patterns.dedup();
         let (record, whole) = (Record::new(record), 0..record.len());
-        self.search_in(&record, whole.clone(), whole, &mut hits, on_match);
+        self.search_in(&record, whole.clone(), whole, &patterns, on_match);
     }
 
     /// Tells whether a line, or any part of it, may be a record that hits. The answer
     /// is wrong in one direction only.
     pub fn may_hit_within(&self, line: &[u8]) -> bool {
-        let Some(gate) = &self.gate else {
-            return !self.rules.is_empty();
-        };
-        gate.is_match(line) || std::str::from_utf8(line).is_err()
+        // A part may begin where no line does.
+        if !self.everywhere.is_empty() || self.is_anchored || std::str::from_utf8(line).is_err() {
+            return true;
+        }
+        let mut hints = Vec::new();
+        self.hints_in(line, &mut hints);
+        if hints.is_empty() && !line.is_ascii() {
+            self.hints_in(&Others::of_record(line).text, &mut hints);
+        }
+        !hints.is_empty()
     }
 
     fn search_in(
@@ -167,13 +277,16 @@ impl Matcher {
         record: &Record<'_>,
         line: Range<usize>,
         range: Range<usize>,
-        hits: &mut PatternSet,
+        patterns: &[u32],
         on_match: &mut dyn FnMut(Match),
     ) {
         let mut redacted = None;
-        let mut report = |rule: usize| {
-            let Some(captures) = self.rules[rule].hit(record, &self.redactor) else {
-                return;
+        let owner_of = |number: u32| self.owners[number as usize];
+        for patterns in patterns.chunk_by(|one, other| owner_of(*one).0 == owner_of(*other).0) {
+            let (rule, _) = owner_of(patterns[0]);
+            let nths = patterns.iter().map(|number| owner_of(*number).1);
+            let Some(captures) = self.rules[rule].hit(record, nths, &self.redactor) else {
+                continue;
             };
             if redacted.is_none() {
                 redacted = record.redacted(&self.redactor);
@@ -185,32 +298,59 @@ impl Matcher {
                 redacted: redacted.clone(),
                 captures,
             });
-        };
-        // Patterns are told apart as if nothing could match a line feed.
-        let which = (self.which.as_ref()).filter(|_| !record.bytes.contains(&b'\n'));
-        let Some(which) = which else {
-            (0..self.rules.len()).for_each(report);
-            return;
-        };
-        hits.clear();
-        which.which_overlapping_matches(&Input::new(record.bytes), hits);
-        if let Some(replaced) = &record.replaced {
-            which.which_overlapping_matches(&Input::new(replaced), hits);
         }
-        let mut last = None;
-        for rule in hits.iter().map(|id: PatternID| self.owners[id.as_usize()]) {
-            // The patterns of a rule stand together.
-            if last != Some(rule) {
-                last = Some(rule);
-                report(rule);
-            }
+    }
+}
+
+/// Tells of each line of a block that there are hints for, with the patterns they are of.
+fn by_lines(
+    hints: &mut [Hint],
+    region: &[u8],
+    block_start: usize,
+    on_line: &mut dyn FnMut(Range<usize>, &[u32]),
+) {
+    hints.sort_unstable();
+    let mut patterns = Vec::new();
+    let mut rest: &[Hint] = hints;
+    let mut from = block_start;
+    while let Some((at, _)) = rest.first() {
+        let at = block_start + at;
+        let line = line_start(region, from, at)..line_end(region, at);
+        from = line.end;
+        let n_here = rest.partition_point(|(at, _)| block_start + at < line.end);
+        let (here, behind) = rest.split_at(n_here);
+        rest = behind;
+        patterns.clear();
+        patterns.extend(here.iter().map(|(_, number)| *number));
+        patterns.sort_unstable();
+        patterns.dedup();
+        on_line(line, &patterns);
+    }
+}
+
+impl Short {
+    fn new(literals: Vec<(Literal, u32)>) -> Option<Self> {
+        match Few::new(&literals) {
+            Some(few) => Some(Self::Few(few)),
+            None => Threes::new(literals).map(Self::Many),
         }
+    }
+}
+
+/// Returns the end of the lines that are searched at once.
+fn block_end(region: &[u8], at: usize) -> usize {
+    if region.len() - at <= BLOCK_BYTES {
+        return region.len();
+    }
+    match memchr::memrchr(b'\n', &region[at..at + BLOCK_BYTES]) {
+        Some(idx) => at + idx + 1,
+        None => line_end(region, at),
     }
 }
 
 /// Returns the start of the line that the byte at `idx` lies in, if the lines
 /// begin at `from`.
-fn line_start(region: &[u8], from: usize, idx: usize) -> usize {
+pub(super) fn line_start(region: &[u8], from: usize, idx: usize) -> usize {
     memchr::memrchr(b'\n', &region[from..idx]).map_or(from, |end| from + end + 1)
 }
 
@@ -219,37 +359,25 @@ pub(super) fn line_end(region: &[u8], idx: usize) -> usize {
     memchr::memchr(b'\n', &region[idx..]).map_or(region.len(), |end| idx + end + 1)
 }
 
-fn first_bad_byte(region: &[u8], from: usize) -> Option<usize> {
-    std::str::from_utf8(&region[from..])
-        .err()
-        .map(|error| from + error.valid_up_to())
-}
-
 /// Compiles patterns into one that only tells where; nothing if it would be too big.
-fn gate_of(patterns: Vec<Hir>) -> Option<meta::Regex> {
-    let config = config_for(patterns.len());
+fn gate_of(patterns: Vec<(Generous, u32)>) -> (Option<meta::Regex>, Vec<u32>) {
+    let numbers: Vec<u32> = patterns.iter().map(|(_, number)| *number).collect();
+    if patterns.is_empty() {
+        return (None, numbers);
+    }
     // One pattern of alternatives, not many patterns: what a regex keeps for each
     // pattern it keeps for each of its states too, and with a thousand patterns
     // that is gigabytes.
-    meta::Builder::new()
-        .configure(config.which_captures(WhichCaptures::Implicit))
-        .build_from_hir(&Hir::alternation(patterns))
-        .ok()
-}
-
-/// Compiles patterns into one that tells which; nothing if it would be too big.
-fn which_of(patterns: &[Hir]) -> Option<meta::Regex> {
-    let config = config_for(patterns.len()).match_kind(MatchKind::All);
-    meta::Builder::new()
-        .configure(config.which_captures(WhichCaptures::None))
-        .build_many_from_hir(patterns)
-        .ok()
-}
-
-fn config_for(n_patterns: usize) -> meta::Config {
-    let automaton_bytes = AUTOMATON_BYTES_MIN + AUTOMATON_BYTES_PER_PATTERN * n_patterns;
-    meta::Config::new()
+    let hirs = patterns
+        .iter()
+        .map(|(generous, _)| generous.shortened(GATE_POSITIONS_MAX));
+    let config = meta::Config::new()
         .utf8_empty(false)
-        .nfa_size_limit(Some(COMBINED_NFA_BYTES_MAX))
-        .hybrid_cache_capacity(automaton_bytes.min(AUTOMATON_BYTES_MAX))
+        .nfa_size_limit(Some(GATE_NFA_BYTES_MAX))
+        .hybrid_cache_capacity(GATE_AUTOMATON_BYTES_MAX)
+        .which_captures(WhichCaptures::Implicit);
+    let gate = meta::Builder::new()
+        .configure(config)
+        .build_from_hir(&Hir::alternation(hirs.collect()));
+    (gate.ok(), numbers)
 }

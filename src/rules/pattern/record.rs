@@ -21,13 +21,17 @@ pub(super) struct Record<'a> {
 }
 
 impl Patterns {
-    /// Returns the captures of the first pattern found, if the record is a hit.
+    /// Returns the captures of the first pattern found, if the record is a hit. Of the
+    /// patterns only some may be found in it: those at these places, in order.
     pub(super) fn hit(
         &self,
         record: &Record<'_>,
+        candidates: impl IntoIterator<Item = usize>,
         redactor: &Redactor,
     ) -> Option<Vec<(Arc<str>, String)>> {
-        let pattern = self.matches.iter().find(|pattern| record.holds(pattern))?;
+        let pattern = (candidates.into_iter())
+            .map(|nth| &self.matches[nth])
+            .find(|pattern| record.holds(pattern))?;
         if self.excepts.iter().any(|pattern| record.holds(pattern)) {
             return None;
         }

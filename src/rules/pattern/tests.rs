@@ -3,24 +3,24 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use regex::bytes::Regex;
+use regex::bytes::{Regex, RegexSet};
 
 use super::matcher::line_end;
 use super::record::{CAPTURE_CHARS_MAX, Record};
 use super::{Match, Matcher, Pattern, Patterns, record_in};
 use crate::secrets::Redactor;
 
-fn patterns(matches: &[&str], excepts: &[&str]) -> Patterns {
-    let compile = |list: &[&str]| {
-        let compiled = list.iter().map(|text| Regex::new(text).unwrap());
-        compiled
-            .map(|regex| Arc::new(Pattern::of(&regex)))
-            .collect()
-    };
+fn patterns<T: AsRef<str>, E: AsRef<str>>(matches: &[T], excepts: &[E]) -> Patterns {
+    let compile = |text: &str| Arc::new(Pattern::of(&Regex::new(text).unwrap()));
     Patterns {
-        matches: compile(matches),
-        excepts: compile(excepts),
+        matches: matches.iter().map(|text| compile(text.as_ref())).collect(),
+        excepts: excepts.iter().map(|text| compile(text.as_ref())).collect(),
     }
+}
+
+/// A rule without exceptions.
+fn matching(matches: &[&str]) -> Patterns {
+    patterns::<_, &str>(matches, &[])
 }
 
 fn search(rules: &[&Patterns], region: &[u8], line_bytes_max: usize) -> Vec<Match> {
@@ -39,7 +39,9 @@ fn search_naively(rules: &[&Patterns], region: &[u8], line_bytes_max: usize) -> 
         let record = record_in(region, line.clone(), line_bytes_max);
         for (rule, patterns) in rules.iter().enumerate() {
             let text = Record::new(&region[record.clone()]);
-            if let Some(captures) = patterns.hit(&text, &Redactor::default()) {
+            if let Some(captures) =
+                patterns.hit(&text, 0..patterns.matches.len(), &Redactor::default())
+            {
                 found.push(Match {
                     rule,
                     line: line.clone(),
@@ -63,21 +65,21 @@ fn check(rule: &Patterns, region: &[u8], records: &[&str]) {
 
 #[test]
 fn sees_records_and_nothing_else() {
-    check(&patterns(&["^b$"], &[]), b"a\nb\nbb\n", &["b"]);
+    check(&matching(&["^b$"]), b"a\nb\nbb\n", &["b"]);
     check(
-        &patterns(&["^b$"], &[]),
+        &matching(&["^b$"]),
         b"b\r\nb\0\0\nb\0\r\nxb",
         &["b", "b", "b"],
     );
-    check(&patterns(&["b$"], &[]), b"a\nxb", &["xb"]);
-    check(&patterns(&["a\\sb"], &[]), b"a\nb\na b\n", &["a b"]);
-    check(&patterns(&["a[^x]b"], &[]), b"a\nb\n", &[]);
-    check(&patterns(&["(?s)a.b"], &[]), b"a\nb\n", &[]);
-    check(&patterns(&["(?m)^b"], &[]), b"a\nb\n", &["b"]);
-    check(&patterns(&["^$"], &[]), b"a\n\n\r\n", &["", ""]);
-    check(&patterns(&["^a"], &[]), b"\xef\xbb\xbfa\n", &["a"]);
+    check(&matching(&["b$"]), b"a\nxb", &["xb"]);
+    check(&matching(&["a\\sb"]), b"a\nb\na b\n", &["a b"]);
+    check(&matching(&["a[^x]b"]), b"a\nb\n", &[]);
+    check(&matching(&["(?s)a.b"]), b"a\nb\n", &[]);
+    check(&matching(&["(?m)^b"]), b"a\nb\n", &["b"]);
+    check(&matching(&["^$"]), b"a\n\n\r\n", &["", ""]);
+    check(&matching(&["^a"]), b"\xef\xbb\xbfa\n", &["a"]);
     check(
-        &patterns(&[r"\berr\b"], &[]),
+        &matching(&[r"\berr\b"]),
         b"xerr\nan err.\n\xc3\xa9err\n",
         &["an err."],
     );
@@ -95,26 +97,22 @@ fn any_match_and_no_exception() {
 
 #[test]
 fn bad_bytes_are_characters_too() {
-    check(&patterns(&["a.b"], &[]), b"a\xffb\nx\n", &["a\u{fffd}b"]);
+    check(&matching(&["a.b"]), b"a\xffb\nx\n", &["a\u{fffd}b"]);
     check(
-        &patterns(&[r"^\S+$"], &[]),
+        &matching(&[r"^\S+$"]),
         b"a\xff\xfeb\n",
         &["a\u{fffd}\u{fffd}b"],
     );
-    check(
-        &patterns(&[r"(?-u:\xff)"], &[]),
-        b"a\xffb\n",
-        &["a\u{fffd}b"],
-    );
+    check(&matching(&[r"(?-u:\xff)"]), b"a\xffb\n", &["a\u{fffd}b"]);
     check(&patterns(&["x"], &["a.b"]), b"x a\xffb\nx\n", &["x"]);
-    let rule = patterns(&["user=(?<user>\\S+)"], &[]);
+    let rule = matching(&["user=(?<user>\\S+)"]);
     let found = search(&[&rule], b"ok\nuser=a\xffb\nok\n", 1000);
     assert_eq!(found[0].captures, [("user".into(), "a\u{fffd}b".into())]);
 }
 
 #[test]
 fn the_first_pattern_found_gives_the_captures() {
-    let rule = patterns(&["nothing (?<a>x)", "(?<b>b+)(?<c>c)?", "(?<d>.)"], &[]);
+    let rule = matching(&["nothing (?<a>x)", "(?<b>b+)(?<c>c)?", "(?<d>.)"]);
     let found = search(&[&rule], b"abbb\n", 1000);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].captures, [("b".into(), "bbb".into())]);
@@ -122,19 +120,19 @@ fn the_first_pattern_found_gives_the_captures() {
 
 #[test]
 fn nothing_beyond_the_limit_is_seen() {
-    let rule = patterns(&["b"], &[]);
+    let rule = matching(&["b"]);
     assert!(search(&[&rule], b"aaaab\n", 4).is_empty());
     let found = search(&[&rule], "baaé\nx\n".as_bytes(), 4);
     assert_eq!(found[0].record, 0..3);
     assert_eq!(found[0].line, 0..6);
-    let rule = patterns(&["(?<long>a+)"], &[]);
+    let rule = matching(&["(?<long>a+)"]);
     let found = search(&[&rule], &[b'a'; 5000], 4000);
     assert_eq!(found[0].captures[0].1.len(), CAPTURE_CHARS_MAX);
 }
 
 #[test]
 fn secrets_are_in_no_capture() {
-    let rule = patterns(&[r"token=(?<token>\S+) by (?<who>\w+)"], &[]);
+    let rule = matching(&[r"token=(?<token>\S+) by (?<who>\w+)"]);
     let found = search(&[&rule], b"token=a1b2c3 by bob\ntoken=none by bob\n", 1000);
     let shown = [
         ("token".into(), "[redacted]".into()),
@@ -154,12 +152,12 @@ fn secrets_are_in_no_capture() {
         ("(?<part>b2c)", b"\xff token=a1b2c3"),
         (r"(?<part>(?-u:\xff)2c)", b"\xe9\xe9 token=a1\xff2c3"),
     ] {
-        let found = search(&[&patterns(&[pattern], &[])], line, 1000);
+        let found = search(&[&matching(&[pattern])], line, 1000);
         assert_eq!(found[0].captures, [("part".into(), "[redacted]".into())]);
     }
 
     let own = Redactor::new(vec![Regex::new("b.b").unwrap()]);
-    let rule = patterns(&["(?<all>.+)"], &[]);
+    let rule = matching(&["(?<all>.+)"]);
     let mut found = Vec::new();
     let matcher = Matcher::new(&[&rule], 1000).hiding(Arc::new(own));
     matcher.search(b"a bob\n", &mut |hit| found.push(hit));
@@ -167,65 +165,226 @@ fn secrets_are_in_no_capture() {
 }
 
 #[test]
-fn no_rules_no_hits() {
-    assert!(search(&[], b"a\nb\n", 10).is_empty());
-    assert!(search(&[&patterns(&["a"], &[])], b"", 10).is_empty());
+fn no_line_is_looked_at_without_a_reason() {
+    let rules = [
+        matching(&["(?i)out of memory: killed process"]),
+        matching(&[r"\bOOM\b", "I/O error"]),
+        matching(&[r"\b[0-9a-f]{40}\b"]),
+        matching(&[r"^\d+ FATAL", r#"" 5\d\d "#]),
+        matching(&["(?i)kiosk is full"]),
+    ];
+    let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 1000);
+    let tried = |region: &[u8]| {
+        let mut tried = Vec::new();
+        matcher.trials(region, &mut |line, n_regexes| {
+            tried.push((line.start, n_regexes));
+        });
+        tried
+    };
+    let quiet = "\
+        Nov 22 10:00:00 web sshd[7]: Accepted publickey for bob from 192.0.2.7 port 4022 ssh2\n\
+        192.0.2.9 - - [22/Nov/2026:10:00:00 +0000] \"GET /room/500 HTTP/1.1\" 200 500 \"-\"\n\
+        2026-11-22T10:00:00Z INFO café: 9f86d081884c7d65 is out of stock\n"
+        .repeat(1_000);
+    assert_eq!(tried(quiet.as_bytes()), []);
+    let told = [
+        quiet.as_str(),
+        "sda1: I/O error\n",
+        &quiet,
+        "KIOſK is full\n",
+    ]
+    .concat();
+    let second = quiet.len() + "sda1: I/O error\n".len() + quiet.len();
+    assert_eq!(tried(told.as_bytes()), [(quiet.len(), 1), (second, 1)]);
 }
 
-fn any_pattern() -> impl Strategy<Value = &'static str> {
+#[test]
+fn no_rules_no_hits() {
+    assert!(search(&[], b"a\nb\n", 10).is_empty());
+    assert!(search(&[&matching(&["a"])], b"", 10).is_empty());
+}
+
+/// What regexes say of every line: its number, and the rules that it is a hit of.
+fn hits_of_sets(rules: &[Regexes], region: &[u8], line_bytes_max: usize) -> Vec<(usize, usize)> {
+    let set = |regexes: &[String]| RegexSet::new(regexes).unwrap();
+    let sets: Vec<_> = (rules.iter())
+        .map(|(matches, excepts)| (set(matches), set(excepts)))
+        .collect();
+    let mut hits = Vec::new();
+    let mut at = 0;
+    while at < region.len() {
+        let line = at..line_end(region, at);
+        let record = &region[record_in(region, line.clone(), line_bytes_max)];
+        let text = String::from_utf8_lossy(record);
+        let is_in = |set: &RegexSet| set.is_match(record) || set.is_match(text.as_bytes());
+        for (rule, (matches, excepts)) in sets.iter().enumerate() {
+            if is_in(matches) && !is_in(excepts) {
+                hits.push((at, rule));
+            }
+        }
+        at = line.end;
+    }
+    hits
+}
+
+/// The regexes of a rule: those it matches by, and its exceptions.
+type Regexes = (Vec<String>, Vec<String>);
+
+/// Words that patterns look for and that logs hold.
+fn any_word() -> impl Strategy<Value = &'static str> {
     prop::sample::select(vec![
         "a",
-        "b+c",
-        "^a",
-        "a$",
-        "^$",
-        r"\ba\b",
-        ".",
-        r"\S\S",
+        "b",
+        "c",
+        "err",
+        "ERROR",
+        "fail",
+        "ok",
+        "task",
+        "Kiosk ",
+        "connection refused",
+        "out of memory",
+        " is full",
         "é",
-        "(?i)É",
-        "[^a]",
-        r"a\s*b",
-        r"(?-u:\xff)",
-        "(?<x>a)(?<y>b)?",
-        "a|bc|^c",
-        "(?m)^b$",
-        "x*",
-        r"\w{3}",
+        "Straße",
+        "ſ",
+        "\u{212a}",
+        "\u{a0}",
+        "\u{3000}",
         "\u{fffd}",
-        "(?s)a.c",
-        r"c\r?",
-        r"\x00",
+        "日本",
+        "12",
+        "7f:",
+        ": ",
+        " ",
+        "-",
+        "\t",
+        "--------",
+        "aaaaaaaa",
     ])
 }
 
-fn any_region() -> impl Strategy<Value = Vec<u8>> {
+/// A regex, of all that people may write.
+fn any_regex() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        ".",
+        r"\d",
+        r"\w",
+        r"\s",
+        r"\S",
+        r"\D",
+        r"\W",
+        "[^a]",
+        "[a-f]",
+        "[ks]",
+        "[ſx]",
+        r"\pL",
+        r"\p{Greek}",
+        "[0-9a-f]",
+        "[[:upper:]]",
+        r"(?-u:\xff)",
+        "(?-u:[^a])",
+        r"(?-u:\w)",
+        r"(?-u:\xc3)",
+        r"[^\n]",
+        r"\x00",
+        r"\r",
+        r"\n",
+        "^",
+        "$",
+        r"\b",
+        r"\B",
+        r"\A",
+        r"\z",
+        "(?m:^)",
+        "(?m:$)",
+        r"(?-u:\b)",
+        "",
+        "()",
+        ".*",
+        ".+",
+        r"\S+",
+        r"\d{1,3}",
+        r"\s*",
+    ]);
+    let leaf = prop_oneof![
+        any_word().prop_map(regex::escape),
+        part.prop_map(str::to_owned)
+    ];
+    leaf.prop_recursive(4, 24, 4, |inner| {
+        let repeated = prop::sample::select(vec![
+            "*", "+", "?", "{2}", "{1,3}", "{0}", "{0,2}", "{7}", "{2,}", "+?", "*?",
+        ]);
+        let grouped = prop::sample::select(vec![
+            "(?i:", "(?s:", "(?m:", "(?x:", "(?U:", "(?-u:", "(", "(?:",
+        ]);
+        prop_oneof![
+            4 => prop::collection::vec(inner.clone(), 1..5).prop_map(|parts| parts.concat()),
+            2 => prop::collection::vec(inner.clone(), 1..4)
+                .prop_map(|parts| format!("(?:{})", parts.join("|"))),
+            2 => (inner.clone(), repeated).prop_map(|(sub, times)| format!("(?:{sub}){times}")),
+            1 => (grouped, inner).prop_map(|(group, sub)| format!("{group}{sub})")),
+        ]
+    })
+    .prop_filter("it has to compile", |text| Regex::new(text).is_ok())
+}
+
+fn any_rule() -> impl Strategy<Value = Regexes> {
+    (
+        prop::collection::vec(any_regex(), 1..4),
+        prop::collection::vec(any_regex(), 0..2),
+    )
+}
+
+/// Lines of any bytes, some with words of the patterns, some long.
+fn any_lines() -> impl Strategy<Value = Vec<u8>> {
     let bytes = prop::sample::select(vec![
-        b"a".as_slice(),
-        b"b",
-        b"c",
+        b"\n".as_slice(),
         b"\n",
         b"\r\n",
-        b" ",
         b"\0",
+        b"\0\n",
         b"\xff",
         b"\xc3",
-        "é".as_bytes(),
-        "\u{feff}".as_bytes(),
+        b"\xc5",
+        b"\xe2\x84",
         b"\xe2\x82",
+        "\u{feff}".as_bytes(),
+        "\n\u{feff}".as_bytes(),
         b"\n\n",
+        b"KIOSK",
+        "taſk".as_bytes(),
+        b"Out Of Memory",
+        b"1234567890",
+        b"7f:7F:7f:",
     ]);
-    prop::collection::vec(bytes, 0..60).prop_map(|parts| parts.concat())
+    let word = any_word().prop_map(str::as_bytes);
+    let part = prop_oneof![
+        3 => bytes.prop_map(<[u8]>::to_vec),
+        5 => word.prop_map(<[u8]>::to_vec),
+        1 => (0..70_usize).prop_map(|n| vec![b'x'; n]),
+    ];
+    prop::collection::vec(part, 0..60).prop_map(|parts| parts.concat())
+}
+
+fn any_region() -> impl Strategy<Value = Vec<u8>> {
+    // Enough lines for several stretches, and for several blocks.
+    (
+        any_lines(),
+        any_lines(),
+        prop_oneof![9 => 0..3_usize, 1 => 3..400_usize],
+    )
+        .prop_map(|(front, back, n_more)| {
+            let more = b"nothing of note, and a bit more of it\n".repeat(n_more * 7);
+            [front, more, back].concat()
+        })
 }
 
 proptest! {
     #[test]
     fn records_are_searched_as_a_whole(
-        rules in prop::collection::vec(
-            (prop::collection::vec(any_pattern(), 1..3), prop::collection::vec(any_pattern(), 0..2)),
-            1..4,
-        ),
-        (before, record, after) in (any_region(), any_region(), any_region()),
+        rules in prop::collection::vec(any_rule(), 1..4),
+        (before, record, after) in (any_lines(), any_lines(), any_lines()),
     ) {
         let rules: Vec<Patterns> = rules
             .iter()
@@ -236,7 +395,10 @@ proptest! {
         matcher.search_record(&record, &mut |hit| found.push((hit.rule, hit.captures)));
         let text = Record::new(&record);
         let expected: Vec<_> = (rules.iter().enumerate())
-            .filter_map(|(idx, rule)| Some((idx, rule.hit(&text, &Redactor::default())?)))
+            .filter_map(|(idx, rule)| {
+                let all = 0..rule.matches.len();
+                Some((idx, rule.hit(&text, all, &Redactor::default())?))
+            })
             .collect();
         prop_assert_eq!(&found, &expected);
         if !found.is_empty() && !record.contains(&b'\n') {
@@ -244,23 +406,22 @@ proptest! {
         }
     }
 
+    // `PROPTEST_CASES` tells how many.
     #[test]
     fn finds_what_every_rule_on_every_line_finds(
-        rules in prop::collection::vec(
-            (prop::collection::vec(any_pattern(), 1..3), prop::collection::vec(any_pattern(), 0..2)),
-            1..4,
-        ),
+        rules in prop::collection::vec(any_rule(), 1..5),
         region in any_region(),
-        line_bytes_max in 1_usize..20,
+        line_bytes_max in prop_oneof![1 => 1_usize..20, 1 => 20_usize..1_000],
     ) {
+        let expected = hits_of_sets(&rules, &region, line_bytes_max);
         let rules: Vec<Patterns> = rules
             .iter()
             .map(|(matches, excepts)| patterns(matches, excepts))
             .collect();
         let rules: Vec<&Patterns> = rules.iter().collect();
-        prop_assert_eq!(
-            search(&rules, &region, line_bytes_max),
-            search_naively(&rules, &region, line_bytes_max)
-        );
+        let found = search(&rules, &region, line_bytes_max);
+        let places: Vec<_> = found.iter().map(|hit| (hit.line.start, hit.rule)).collect();
+        prop_assert_eq!(places, expected);
+        prop_assert_eq!(found, search_naively(&rules, &region, line_bytes_max));
     }
 }
