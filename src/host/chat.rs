@@ -185,6 +185,8 @@ impl Chat {
 }
 
 fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, String> {
+    // A process has one; if it has one already, it is this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     builder
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)

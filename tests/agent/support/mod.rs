@@ -466,7 +466,7 @@ impl Tls {
     pub(crate) fn before(space: &Space) -> Self {
         use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
         use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-        use tokio_rustls::rustls::{ServerConfig, crypto::aws_lc_rs};
+        use tokio_rustls::rustls::{ServerConfig, crypto::ring};
 
         let authority_key = KeyPair::generate().unwrap();
         let mut authority = CertificateParams::new(Vec::new()).unwrap();
@@ -479,7 +479,7 @@ impl Tls {
             .signed_by(&key, &issuer)
             .unwrap();
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(aws_lc_rs::default_provider().into())
+        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
