@@ -4,6 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -49,6 +50,11 @@ impl Surroundings for ThisMachine {
             let line_number = good.iter().filter(|&&byte| byte == b'\n').count() + 1;
             format!("not UTF-8 text in line {line_number}")
         })
+    }
+
+    fn is_exposed(&self, path: &Path) -> bool {
+        // A file that tells nothing is not read either.
+        fs::metadata(path).is_ok_and(|about| about.permissions().mode() & 0o004 != 0)
     }
 
     fn matching(&self, pattern: &Glob) -> Vec<PathBuf> {
@@ -127,6 +133,16 @@ mod tests {
         ] {
             assert_eq!(ThisMachine.read(&path(name)), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn knows_what_everybody_may_read() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for (mode, expected) in [(0o600, false), (0o640, false), (0o644, true)] {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(ThisMachine.is_exposed(file.path()), expected, "{mode:o}");
+        }
+        assert!(!ThisMachine.is_exposed(Path::new("/nowhere")));
     }
 
     #[test]

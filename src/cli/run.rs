@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Outcome;
 use super::args::RunArgs;
@@ -62,8 +63,22 @@ fn setup(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Setup, 
         command_env: command_env(surroundings),
         metrics: settings.metrics,
         heartbeat: settings.heartbeat.clone(),
-        manager: Manager::new(notify_socket.as_deref().map(std::ffi::OsStr::new)),
+        manager: Manager::new(
+            notify_socket.as_deref().map(std::ffi::OsStr::new),
+            watchdog(surroundings, std::process::id()),
+        ),
     })
+}
+
+/// How long the service manager waits for a sign of life, if it waits for one of
+/// this process (`sd_watchdog_enabled(3)`).
+fn watchdog(surroundings: &dyn Surroundings, own_pid: u32) -> Option<Duration> {
+    let micros: u64 = surroundings.variable("WATCHDOG_USEC")?.parse().ok()?;
+    let is_ours = match surroundings.variable("WATCHDOG_PID") {
+        Some(pid) => pid.parse() == Ok(own_pid),
+        None => true,
+    };
+    (micros > 0 && is_ours).then(|| Duration::from_micros(micros))
 }
 
 /// What every command finds in its environment: nothing else of ours.
@@ -78,4 +93,65 @@ fn command_env(surroundings: &dyn Surroundings) -> Vec<(String, String)> {
         )
     };
     vec![variable("PATH", PATH_DEFAULT), variable("LANG", "C.UTF-8")]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use jiff::tz::TimeZone;
+
+    use super::*;
+    use crate::rules::glob::Glob;
+
+    /// An environment, and nothing else.
+    struct Environment(Vec<(&'static str, &'static str)>);
+
+    impl Surroundings for Environment {
+        fn variable(&self, name: &str) -> Option<String> {
+            let found = self.0.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        }
+
+        fn read(&self, _: &Path) -> Result<String, String> {
+            Err("no such file".to_owned())
+        }
+
+        fn is_exposed(&self, _: &Path) -> bool {
+            false
+        }
+
+        fn matching(&self, _: &Glob) -> Vec<PathBuf> {
+            Vec::new()
+        }
+
+        fn exists(&self, _: &Path) -> bool {
+            false
+        }
+
+        fn zone(&self, _: &str) -> Option<TimeZone> {
+            None
+        }
+    }
+
+    #[test]
+    fn only_a_watchdog_that_waits_for_us_is_served() {
+        for (variables, expected) in [
+            (vec![], None),
+            (vec![("WATCHDOG_USEC", "3000000")], Some(3)),
+            (
+                vec![("WATCHDOG_USEC", "3000000"), ("WATCHDOG_PID", "7")],
+                Some(3),
+            ),
+            (
+                vec![("WATCHDOG_USEC", "3000000"), ("WATCHDOG_PID", "8")],
+                None,
+            ),
+            (vec![("WATCHDOG_USEC", "0")], None),
+            (vec![("WATCHDOG_USEC", "soon")], None),
+        ] {
+            let patience = watchdog(&Environment(variables), 7);
+            assert_eq!(patience, expected.map(Duration::from_secs));
+        }
+    }
 }

@@ -78,7 +78,7 @@ use metrics::{Metrics, Wanted};
 use service::Manager;
 use socket::{Answer, Asked, Request, Room};
 use standing::Standing;
-use store::Store;
+use store::{Opened, Store};
 use watch::Hints;
 
 /// How often results that were left for us are looked for.
@@ -89,6 +89,9 @@ const LAST_ANSWER: Duration = Duration::from_secs(3);
 
 /// How long everything may take after the agent was told to stop.
 const LAST_COMMIT: Duration = Duration::from_millis(4_500);
+
+/// How long a state that cannot be opened for now is left alone before the next try.
+const NEXT_OPENING: Duration = Duration::from_secs(1);
 
 /// Signals within this time of the first are the same wish to stop.
 const SAME_WISH: Duration = Duration::from_millis(300);
@@ -154,7 +157,7 @@ pub async fn run(
     reload: &mut Reload<'_>,
 ) -> Result<Ended, StartFault> {
     let chat = Arc::new(Chat::new(setup.ca_file.as_deref(), setup.proxy.as_ref())?);
-    let opened = Store::open(&setup.state_dir, random(), clock::now().wall)?;
+    let opened = open(&setup.state_dir, &setup.manager).await?;
     if let Some(copy) = &opened.set_aside {
         error!(
             copy = %copy.display(),
@@ -215,6 +218,26 @@ pub async fn run(
     agent.run(stop, reload).await
 }
 
+/// Opens the state. A disk that is full for now is waited for: whoever started the
+/// agent decides how long, and an agent that ended would see nothing of what the
+/// next ones do. Everything else is for a person.
+async fn open(state_dir: &std::path::Path, manager: &Manager) -> Result<Opened, StartFault> {
+    let mut is_told = false;
+    loop {
+        let fault = match Store::open(state_dir, random(), clock::now().wall) {
+            Ok(opened) => return Ok(opened),
+            Err(fault) if fault.may_pass() => fault,
+            Err(fault) => return Err(fault.into()),
+        };
+        if !is_told {
+            error!("{fault}; trying again until it can be");
+            manager.status(&format!("{fault}; trying again"));
+            is_told = true;
+        }
+        until(Some(clock::now().moment.after(NEXT_OPENING))).await;
+    }
+}
+
 /// The loop and all that it holds.
 struct Agent {
     engine: Engine,
@@ -259,6 +282,7 @@ enum Woken {
     Ended(Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>),
     Told,
     Hangup,
+    Pulse,
     Time,
 }
 
@@ -274,7 +298,16 @@ impl Agent {
         let mut stop = std::pin::pin!(stop);
         let mut stop_is_over = false;
         let mut stopping: Option<Moment> = None;
+        let pulse = self.manager.pulse();
+        let mut pulse_due = pulse.map(|_| clock::now().moment);
         loop {
+            // Here, and not where the wait for it ends: an agent that is busy lives too.
+            if let (Some(pulse), Some(due)) = (pulse, pulse_due)
+                && due <= clock::now().moment
+            {
+                self.manager.alive();
+                pulse_due = Some(clock::now().moment.after(pulse));
+            }
             self.act();
             if let Some(ended) = self.ended {
                 return Ok(ended);
@@ -300,6 +333,7 @@ impl Agent {
                 () = beat(self.heart.as_mut()), if stopping.is_none() => Woken::Beat,
                 () = until(Some(self.spool_due)), if stopping.is_none() => Woken::Spool,
                 hints = hints_of(self.hints.as_ref()) => Woken::Hints(hints),
+                () = until(pulse_due) => Woken::Pulse,
                 () = until(deadline) => Woken::Time,
             };
             match woken {
@@ -335,6 +369,7 @@ impl Agent {
                     self.engine.handle(clock::now(), Input::Stop);
                 }
                 Woken::Hangup => self.reload(reload),
+                Woken::Pulse => {}
                 Woken::Time => match stopping {
                     None => self.engine.handle(clock::now(), Input::Tick),
                     Some(since) if since.after(LAST_COMMIT) <= clock::now().moment => {

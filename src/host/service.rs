@@ -3,6 +3,7 @@
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
 
 /// The way to the service manager, if there is one.
 ///
@@ -11,11 +12,14 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 #[derive(Debug, Default)]
 pub struct Manager {
     socket: Option<(UnixDatagram, SocketAddr)>,
+    patience: Option<Duration>,
 }
 
 impl Manager {
     /// Uses the address in `NOTIFY_SOCKET`: a path, or an abstract name after `@`.
-    pub fn new(address: Option<&std::ffi::OsStr>) -> Self {
+    /// `patience` is how long the manager waits for a sign of life before it takes
+    /// the agent for dead (`sd_watchdog_enabled(3)`); without one it does not.
+    pub fn new(address: Option<&std::ffi::OsStr>, patience: Option<Duration>) -> Self {
         let socket = address.and_then(|address| {
             let bytes = address.as_bytes();
             let address = match bytes.first()? {
@@ -27,7 +31,7 @@ impl Manager {
             socket.set_nonblocking(true).ok()?;
             Some((socket, address))
         });
-        Self { socket }
+        Self { socket, patience }
     }
 
     /// Says that the agent does what it is there for.
@@ -44,6 +48,16 @@ impl Manager {
     /// Says that the agent is about to end.
     pub fn stopping(&self) {
         self.notify("STOPPING=1\nSTATUS=stopping");
+    }
+
+    /// How often to give a sign of life: twice as often as is needed.
+    pub fn pulse(&self) -> Option<Duration> {
+        self.patience.map(|patience| patience / 2)
+    }
+
+    /// Gives a sign of life.
+    pub fn alive(&self) {
+        self.notify("WATCHDOG=1");
     }
 
     /// Says in one line how it goes.

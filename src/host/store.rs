@@ -100,6 +100,32 @@ pub enum StoreFault {
     },
 }
 
+impl StoreFault {
+    /// Whether it may be over in a while: a disk that is full, or fails. What only a
+    /// person can change (rights, another agent, a later release) stays as it is.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Directory { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::OutOfMemory
+            ),
+            Self::Taken { .. } | Self::TooNew { .. } => false,
+            Self::Database { source, .. } => matches!(
+                source.sqlite_error_code(),
+                Some(
+                    ErrorCode::DiskFull
+                        | ErrorCode::SystemIoFailure
+                        | ErrorCode::OutOfMemory
+                        | ErrorCode::DatabaseBusy
+                        | ErrorCode::DatabaseLocked
+                )
+            ),
+        }
+    }
+}
+
 /// What opening gave.
 #[derive(Debug)]
 pub struct Opened {

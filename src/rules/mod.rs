@@ -221,6 +221,8 @@ pub trait Surroundings {
     /// The content of a small file (a webhook, a rule file); the error is what a
     /// person should read, without the path.
     fn read(&self, path: &Path) -> Result<String, String>;
+    /// Whether everybody on this machine may read a file.
+    fn is_exposed(&self, path: &Path) -> bool;
     /// The files that a pattern of `rule_files` names, in name order.
     fn matching(&self, pattern: &Glob) -> Vec<PathBuf>;
     /// Whether a file exists.

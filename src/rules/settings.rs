@@ -365,10 +365,11 @@ impl Loader<'_> {
 
     /// Returns a path as the person who named it would.
     fn shown(&self, path: &Path) -> String {
-        path.strip_prefix(&self.request.directory)
-            .unwrap_or(path)
-            .display()
-            .to_string()
+        let directory = &self.request.directory;
+        let within = path.strip_prefix(directory).ok();
+        // From the root everything is within, and nothing reads better for it.
+        let within = within.filter(|_| directory.parent().is_some());
+        within.unwrap_or(path).display().to_string()
     }
 
     /// Returns a path as it may be shown: if variables are part of it, as written.
@@ -447,12 +448,18 @@ impl Loader<'_> {
                 at: fields::place_of(entry),
             }));
         }
-        let (address, at) = match (fields.get("webhook"), fields.get("webhook_file")) {
+        let (address, entry, holder) = match (fields.get("webhook"), fields.get("webhook_file")) {
             (Some(entry), None) => {
                 let address = fields::text(entry, &mut self.report)?.to_owned();
-                (address, fields::place_of(entry))
+                let scalar = entry.node.as_scalar();
+                let is_variable = scalar.is_some_and(|scalar| scalar.written.is_some());
+                let holder = self.config_path().filter(|_| !is_variable);
+                (address, entry, holder)
             }
-            (None, Some(entry)) => (self.webhook_file(entry)?, fields::place_of(entry)),
+            (None, Some(entry)) => {
+                let (address, holder) = self.webhook_file(entry)?;
+                (address, entry, Some(holder))
+            }
             (Some(_), Some(file)) => {
                 self.report.two_webhooks(file.at, name.as_str());
                 return None;
@@ -462,6 +469,7 @@ impl Loader<'_> {
                 return None;
             }
         };
+        let at = fields::place_of(entry);
         let webhook = match webhook::check(&address) {
             Ok(webhook) => webhook,
             Err(mistake) => {
@@ -469,6 +477,13 @@ impl Loader<'_> {
                 return None;
             }
         };
+        if let Some(holder) = holder
+            && !webhook.is_loopback()
+            && self.surroundings.is_exposed(&holder)
+        {
+            let shown = self.shown_for(&entry.node, &holder);
+            self.report.exposed_webhook(at, &shown);
+        }
         let pace = match pace {
             Some(pace) => pace?,
             None => PACE_DEFAULT,
@@ -496,8 +511,8 @@ impl Loader<'_> {
         Some(pace)
     }
 
-    /// Reads an address from the file that holds it.
-    fn webhook_file(&mut self, entry: &Entry) -> Option<String> {
+    /// Reads an address from the file that holds it, and returns both.
+    fn webhook_file(&mut self, entry: &Entry) -> Option<(String, PathBuf)> {
         let name = fields::text(entry, &mut self.report)?;
         let at = fields::place_of(entry);
         let directory = self.directories.get(&at.file).cloned().unwrap_or_default();
@@ -508,7 +523,8 @@ impl Loader<'_> {
             .map(|directory| Path::new(&directory).join(name))
             .filter(|path| self.surroundings.exists(path));
         let path = credential.unwrap_or_else(|| directory.join(name));
-        self.content(&path, Some(&entry.node))
+        let address = self.content(&path, Some(&entry.node))?;
+        Some((address, path))
     }
 
     fn ca_file(&mut self, entry: &Entry, directory: &Path) -> Option<PathBuf> {

@@ -127,6 +127,10 @@ mod tests {
             Err("no such file".into())
         }
 
+        fn is_exposed(&self, _: &Path) -> bool {
+            false
+        }
+
         fn matching(&self, _: &Glob) -> Vec<PathBuf> {
             Vec::new()
         }

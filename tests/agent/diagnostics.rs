@@ -19,7 +19,8 @@ use logcrier::rules::glob::Glob;
 
 const CATALOGUE: &str = include_str!("diagnostics.txt");
 
-/// A world that is only text: `$NAME` is a variable, anything else a file.
+/// A world that is only text: `$NAME` is a variable, `everybody may read` holds the
+/// names of files, anything else is a file.
 #[derive(Default)]
 struct Paper {
     files: BTreeMap<String, String>,
@@ -35,6 +36,12 @@ impl Surroundings for Paper {
         let name = path.strip_prefix("/work").unwrap_or(path);
         let text = self.files.get(name.to_str().unwrap());
         text.cloned().ok_or_else(|| "no such file".to_owned())
+    }
+
+    fn is_exposed(&self, path: &Path) -> bool {
+        let exposed = self.files.get("everybody may read");
+        let mut names = exposed.into_iter().flat_map(|names| names.lines());
+        names.any(|name| Path::new("/work").join(name) == path)
     }
 
     fn matching(&self, pattern: &Glob) -> Vec<PathBuf> {

@@ -31,6 +31,10 @@ impl Surroundings for Paper {
         Ok(self.0.clone())
     }
 
+    fn is_exposed(&self, _: &Path) -> bool {
+        false
+    }
+
     fn matching(&self, _: &Glob) -> Vec<PathBuf> {
         Vec::new()
     }

@@ -110,6 +110,19 @@ fn polled_where_inotify_is_not_wanted() {
 }
 
 #[test]
+fn a_manager_with_a_watchdog_gets_signs_of_life() {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    let micros = ("WATCHDOG_USEC", "200000".to_owned());
+    world.environment.push(micros);
+    world.start();
+    for _ in 0..3 {
+        world.wait_told("WATCHDOG=1");
+    }
+    assert!(world.stop().success());
+}
+
+#[test]
 fn links_lead_to_what_they_name_now() {
     let space = Space::new();
     let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/current"));

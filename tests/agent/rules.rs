@@ -20,6 +20,10 @@ impl Surroundings for Checkout {
         std::fs::read_to_string(path).map_err(|error| error.to_string())
     }
 
+    fn is_exposed(&self, _: &Path) -> bool {
+        false
+    }
+
     fn matching(&self, _: &Glob) -> Vec<PathBuf> {
         Vec::new()
     }

@@ -117,6 +117,15 @@ impl Report {
         );
     }
 
+    /// A file with the address of a webhook that everybody may read.
+    pub fn exposed_webhook(&mut self, at: Span, path: &str) {
+        self.warning(
+            at,
+            format!("everybody on this machine may read the webhook in `{path}`"),
+            Some(format!("whoever has it can post: `chmod o= {path}`")),
+        );
+    }
+
     /// A space whose fallbacks lead back to it.
     pub fn fallback_loop(&mut self, at: Span, name: &str) {
         self.error(

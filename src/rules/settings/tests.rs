@@ -31,6 +31,10 @@ impl Surroundings for Paper {
         text.cloned().ok_or_else(|| "no such file".to_owned())
     }
 
+    fn is_exposed(&self, _: &Path) -> bool {
+        false
+    }
+
     fn matching(&self, pattern: &Glob) -> Vec<PathBuf> {
         let paths = self.0.keys().map(PathBuf::from);
         paths.filter(|path| pattern.matches(path)).collect()
@@ -331,5 +335,48 @@ proptest! {
         let loaded = load(&request, &paper);
         let said = loaded.report.render(Paint::Plain);
         prop_assert_eq!(loaded.settings.is_none(), loaded.report.has_errors(), "{}", said);
+    }
+}
+
+/// The settings as the packages install them.
+const PACKAGED: &str = include_str!("../../../packaging/logcrier.yaml");
+
+#[test]
+fn the_packaged_settings_want_nothing_but_a_webhook() {
+    let request = Request {
+        directory: "/".into(),
+        ..request()
+    };
+    let rules = "rules: [{key: a, files: /a, match: x}]";
+    let paper = Paper::default()
+        .with(CONFIG_DEFAULT, PACKAGED)
+        .with("/etc/logcrier/rules.d/a.yaml", rules);
+    let said = load(&request, &paper).report.render(Paint::Plain);
+    assert!(
+        said.starts_with("/etc/logcrier/logcrier.yaml: error: no space to post to"),
+        "{said}"
+    );
+    assert_eq!(said.matches("error:").count(), 1, "{said}");
+    // As their first lines tell to do it.
+    let begun = (PACKAGED.replace("\n#spaces:\n#  ops:\n", "\nspaces:\n  ops:\n"))
+        .replace("\n#    webhook_file:", "\n    webhook_file:");
+    let paper = paper
+        .with(CONFIG_DEFAULT, &begun)
+        .with("/etc/logcrier/ops.webhook", WEBHOOK);
+    let settings = good(&request, &paper);
+    assert_eq!(settings.rule_set.default_space, Some(SpaceName::new("ops")));
+    assert_eq!(settings.state_dir, Some("/var/lib/logcrier".into()));
+}
+
+#[test]
+fn the_packaged_settings_explain_every_field() {
+    for field in SETTINGS.fields {
+        let is_there = ["\n", "\n#"]
+            .iter()
+            .any(|start| PACKAGED.contains(&format!("{start}{field}:")));
+        assert!(
+            is_there,
+            "packaging/logcrier.yaml says nothing of `{field}`"
+        );
     }
 }
