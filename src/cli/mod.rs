@@ -11,6 +11,8 @@ pub mod args;
 
 pub mod load;
 
+mod journal;
+
 pub mod check;
 
 pub mod explain;
@@ -266,8 +268,15 @@ fn log(format: args::LogFormat, level: args::LogLevel) {
         .with_target(false)
         // Whoever closed stderr does not want to hear that it is closed.
         .log_internal_errors(false);
+    let stream = ThisMachine.variable("JOURNAL_STREAM");
     // A logger that is set already serves as well.
     let _ = match format {
+        args::LogFormat::Text if journal::is_stderr(stream.as_deref()) => logger
+            .with_writer(journal::Journal)
+            .with_ansi(false)
+            .with_level(false)
+            .without_time()
+            .try_init(),
         args::LogFormat::Text => logger.with_ansi(colored).try_init(),
         args::LogFormat::Json => logger
             .json()

@@ -552,8 +552,9 @@ impl Agent {
         }
         let n_files = self.engine.schedule().streams().count();
         let status = format!(
-            "following {n_files} files with {} rules",
-            self.rules.rules.len()
+            "following {} with {}",
+            counted(n_files, "file"),
+            counted(self.rules.rules.len(), "rule")
         );
         info!(
             files = n_files,
@@ -598,6 +599,13 @@ impl Agent {
 enum Teller {
     Client(tokio::sync::oneshot::Sender<Answer>),
     File(PathBuf, u128),
+}
+
+fn counted(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
 }
 
 /// Opens the room; without it `exec` posts by itself.

@@ -123,6 +123,22 @@ fn a_manager_with_a_watchdog_gets_signs_of_life() {
 }
 
 #[test]
+fn the_journal_gets_importance_and_no_second_time() {
+    use std::os::unix::fs::MetadataExt as _;
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    let stderr = fs::File::create(world.path("stderr")).unwrap();
+    let about = stderr.metadata().unwrap();
+    let stream = format!("{}:{}", about.dev(), about.ino());
+    world.environment.push(("JOURNAL_STREAM", stream));
+    world.start();
+    assert!(world.stop().success());
+    let said = world.stderr();
+    assert!(said.contains("<6>ready files=0 rules=1"), "{said}");
+    assert!(!said.contains("INFO"), "{said}");
+}
+
+#[test]
 fn links_lead_to_what_they_name_now() {
     let space = Space::new();
     let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/current"));
