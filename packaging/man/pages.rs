@@ -1,0 +1,52 @@
+//! Writes the man pages of the command line, made of its own definition, into a
+//! directory: `cargo run --example man-pages -- DIRECTORY`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory as _};
+use clap_mangen::Man;
+use logcrier::cli::args::Args;
+
+fn main() -> io::Result<()> {
+    let Some(directory) = std::env::args_os().nth(1).map(PathBuf::from) else {
+        return Err(io::Error::other("usage: man-pages DIRECTORY"));
+    };
+    fs::create_dir_all(&directory)?;
+    let mut logcrier = Args::command();
+    logcrier.build();
+    write(&logcrier, &directory)
+}
+
+/// Writes the page of a command, and those of its own commands.
+fn write(command: &Command, directory: &Path) -> io::Result<()> {
+    for inner in command.get_subcommands() {
+        if !inner.is_hide_set() && inner.get_name() != "help" {
+            write(inner, directory)?;
+        }
+    }
+    let name = command.get_display_name().unwrap_or(command.get_name());
+    let source = format!("logcrier {}", env!("CARGO_PKG_VERSION"));
+    let page = Man::new(command.clone())
+        .title(name.to_uppercase())
+        .source(source)
+        .manual("logcrier");
+    let mut text = Vec::new();
+    page.render(&mut text)?;
+    let text = String::from_utf8_lossy(&text);
+    fs::write(directory.join(format!("{name}.1")), with_notes(&text))
+}
+
+/// Leaves the lines of what stands below the options as they are: half of them are
+/// examples.
+fn with_notes(page: &str) -> String {
+    let Some((before, after)) = page.split_once(".SH EXTRA\n") else {
+        return page.to_owned();
+    };
+    let (notes, rest) = match after.find("\n.SH ") {
+        Some(end) => after.split_at(end + 1),
+        None => (after, ""),
+    };
+    format!("{before}.SH NOTES\n.nf\n{notes}.fi\n{rest}")
+}
