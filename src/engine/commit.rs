@@ -17,6 +17,7 @@ use super::checks::CheckRecord;
 use super::events::InstanceId;
 use super::identity::{Identity, Mark};
 use super::ids::{CommitId, MessageId, StreamId};
+use super::journal::Position;
 use super::kinship::Packing;
 use super::message::{Draft, Tally};
 use super::time::Wall;
@@ -47,6 +48,9 @@ pub struct Commit {
     pub spaces: Vec<SpaceRecord>,
     /// All file patterns that were listed, if that changed.
     pub globs: Option<BTreeSet<String>>,
+    /// Up to where the journal was read, if that changed; within it, nothing if no
+    /// rule looks at it any more.
+    pub journal: Option<Option<Position>>,
     /// The next stream's number.
     pub next_stream: u64,
     /// The next message's number.
@@ -73,6 +77,8 @@ pub struct Image {
     pub spaces: BTreeMap<SpaceName, SpaceRecord>,
     /// File patterns that were listed before.
     pub globs: BTreeSet<String>,
+    /// Up to where the journal was read.
+    pub journal: Option<Position>,
     /// The next stream's number.
     pub next_stream: u64,
     /// The next message's number.
@@ -332,6 +338,9 @@ impl Image {
         }
         for record in &commit.spaces {
             self.spaces.insert(record.space.clone(), record.clone());
+        }
+        if let Some(position) = &commit.journal {
+            self.journal = position.clone();
         }
         if let Some(globs) = &commit.globs {
             self.globs = globs.clone();

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip128::{Hasher128 as _, SipHasher13};
 
 use super::ids::StreamId;
+use super::journal::Found;
 use super::scan::{Hit, Sample};
 use super::time::Wall;
 use crate::rules::{Rule, RuleKey, Severity};
@@ -73,6 +74,11 @@ impl Ids {
             &start.to_le_bytes(),
             rule.as_str().as_bytes(),
         ]))
+    }
+
+    /// The id of the event that a rule makes of an entry of the journal.
+    pub fn entry(&self, cursor: &str, rule: &RuleKey) -> EventId {
+        EventId(self.hash(&[b"entry", cursor.as_bytes(), rule.as_str().as_bytes()]))
     }
 
     /// The id of an event of the agent's own: one moment and one subject make one.
@@ -166,6 +172,20 @@ impl Event {
             at,
             sample: hit.sample.clone(),
             source: source.clone(),
+        }
+    }
+}
+
+impl Event {
+    /// Makes the event of an entry of the journal. Its time is believed up to now.
+    pub fn of_entry(ids: &Ids, rule: &Rule, found: &Found, now: Wall) -> Self {
+        Self {
+            id: ids.entry(&found.cursor, &rule.key),
+            instance: InstanceId::of(rule, &found.sample),
+            severity: rule.severity,
+            at: found.at.min(now),
+            sample: found.sample.clone(),
+            source: found.source.clone(),
         }
     }
 }

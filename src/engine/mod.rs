@@ -46,6 +46,8 @@ pub mod instances;
 
 pub mod checks;
 
+pub mod journal;
+
 pub mod markup;
 
 pub mod message;
@@ -75,6 +77,7 @@ use events::{Event, Ids};
 use identity::Place;
 use ids::{CommitId, MessageId, StreamId};
 use instances::{Birth, Instances};
+use journal::Journal;
 use message::{Reason, Surface};
 use outbox::{Freshness, Outbox, Outcome, Post};
 use own::Trouble;
@@ -124,6 +127,13 @@ pub enum Input {
     Found(StreamId, Result<Found, Fault>),
     /// A command ended, or could not be started.
     Ran(RunId, Ran),
+    /// Entries of the journal were read and searched.
+    Journal {
+        /// As they were asked for.
+        epoch: u64,
+        /// What came of it.
+        outcome: Result<journal::Done, Fault>,
+    },
     /// A command that was said to be stuck is gone after all.
     Gone(RunId),
     /// `logcrier exec` tells what came of a command; answered by [`Action::Answer`].
@@ -144,6 +154,9 @@ pub enum Action {
     /// List, look, read, seek or close; answered by the input of that name, but
     /// for closing, which is not answered.
     Files(Turn),
+    /// Read on in the journal, once there is something; answered by
+    /// [`Input::Journal`], unless another turn comes first.
+    Journal(journal::Turn),
     /// Start a command; answered by [`Input::Ran`].
     Run(checks::Start),
     /// End a command and all that it started; its answer is not waited for.
@@ -167,6 +180,8 @@ pub enum Action {
 pub enum Report {
     /// Of a file.
     File(Notice),
+    /// Of the journal.
+    Journal(journal::Notice),
     /// Of a message or a space.
     Delivery(Outcome),
     /// A template could not be rendered; the built-in wording was used.
@@ -224,6 +239,7 @@ pub struct Engine {
     schedule: Schedule,
     instances: Instances,
     checks: Checks,
+    journal: Journal,
     /// What was told and is answered once it is on disk.
     tickets: Vec<u64>,
     outbox: Outbox,
@@ -263,6 +279,7 @@ struct Committing {
     tickets: Vec<u64>,
     messages: Vec<MessageId>,
     has_globs: bool,
+    has_journal: bool,
     makes_ready: bool,
 }
 
@@ -292,6 +309,7 @@ impl Engine {
             schedule: Schedule::new(rules.clone(), config.noticing, start, now.moment),
             instances: Instances::new(image.instances.into_values(), now),
             checks: Checks::new(image.checks.into_values(), &rules, now),
+            journal: Journal::new(image.journal, &rules, now.wall),
             tickets: Vec::new(),
             outbox: Outbox::new(
                 &rules,
@@ -362,6 +380,10 @@ impl Engine {
                 self.count_results();
                 self.deliver(now, births, Kind::State);
             }
+            Input::Journal { epoch, outcome } => {
+                let found = self.journal.done(now.moment, epoch, outcome);
+                self.entries(now, &found);
+            }
             Input::Gone(run) => self.checks.gone(run),
             Input::Told(told) => {
                 let (rules, outbox) = (self.rules.clone(), &mut self.outbox);
@@ -395,6 +417,9 @@ impl Engine {
             if let Some(turn) = self.schedule.next_turn(now.moment, may_read) {
                 return Some(Action::Files(turn));
             }
+            if may_read && let Some(turn) = self.journal.next_turn(now.moment) {
+                return Some(Action::Journal(turn));
+            }
         }
         self.commit(now);
         self.actions.pop_front()
@@ -425,7 +450,11 @@ impl Engine {
             // Nothing is started or said any more.
             Stopping::Asked | Stopping::Done => None,
         };
-        [schedule, self.instances.wakeup(), checks, commit]
+        let journal = match self.stopping {
+            Stopping::No => self.journal.wakeup(),
+            Stopping::Asked | Stopping::Done => None,
+        };
+        [schedule, journal, self.instances.wakeup(), checks, commit]
             .into_iter()
             .flatten()
             .min()
@@ -495,6 +524,22 @@ impl Engine {
     fn count_results(&mut self) {
         for (rule, standing) in self.checks.take_judged() {
             self.counts.hit(&rule, standing);
+        }
+    }
+
+    /// Entries of the journal that rules select become events as hits in files do.
+    fn entries(&mut self, now: Now, found: &[journal::Found]) {
+        let rules = self.rules.clone();
+        for found in found {
+            let rule = &rules.rules[found.rule];
+            let event = Event::of_entry(&self.ids, rule, found, now.wall);
+            let kind = match self.outbox.is_late(event.at, event.severity) {
+                true => Kind::CatchUp,
+                false => Kind::Instance,
+            };
+            let births = self.instances.event(now, rule, event, &mut self.outbox);
+            self.counts.hit(&rule.key, Standing::of_event(&births));
+            self.deliver(now, births, kind);
         }
     }
 
@@ -598,6 +643,7 @@ impl Engine {
         let births = self.instances.meet(now, &rules);
         self.deliver(now, births, Kind::Instance);
         self.meet_checks(now);
+        self.journal.meet(&rules, now.wall);
         self.counts.keep(|key| rules.rule(key).is_some());
         self.report_homeless();
     }
@@ -639,6 +685,12 @@ impl Engine {
             }
             self.report(Report::File(notice));
         }
+        for notice in self.journal.take_notices() {
+            if let Some(trouble) = notice.trouble() {
+                self.trouble(now, &trouble);
+            }
+            self.report(Report::Journal(notice));
+        }
         if self.outbox.catching_up().is_some() && self.schedule.is_drained() {
             self.outbox.caught_up();
         }
@@ -656,7 +708,7 @@ impl Engine {
             let due = now.moment.after(CONSEQUENCES);
             self.consequences_due.get_or_insert(due);
         }
-        if self.schedule.is_dirty() || self.checks.is_dirty() {
+        if self.schedule.is_dirty() || self.checks.is_dirty() || self.journal.is_dirty() {
             let due = now.moment.after(PROGRESS);
             let due = self.progress_due.get_or_insert(due);
             if self.schedule.n_dirty_bytes() >= PROGRESS_BYTES_MAX {
@@ -686,6 +738,7 @@ impl Engine {
         let is_dirty = self.outbox.is_dirty()
             || self.instances.is_dirty()
             || self.checks.is_dirty()
+            || self.journal.is_dirty()
             || self.schedule.is_dirty();
         let is_due = |due: Option<Moment>| due.is_some_and(|due| due <= now.moment);
         let is_wanted = !self.unsent.is_empty()
@@ -748,6 +801,7 @@ impl Engine {
         let (checks, checks_gone) = self.checks.take_dirty(now);
         let (messages, messages_gone) = self.outbox.take_dirty();
         let globs = self.schedule.take_globs();
+        let journal = self.journal.take_dirty();
         self.consequences_due = None;
         self.progress_due = None;
         self.committing = Some(Committing {
@@ -769,6 +823,7 @@ impl Engine {
                 .chain(messages_gone.iter().copied())
                 .collect(),
             has_globs: globs.is_some(),
+            has_journal: journal.is_some(),
             makes_ready,
         });
         self.actions.push_back(Action::Commit(Commit {
@@ -783,6 +838,7 @@ impl Engine {
             messages_gone,
             spaces: self.outbox.take_dirty_spaces(now),
             globs,
+            journal,
             next_stream: self.schedule.next_id(),
             next_message: self.next_message,
         }));
@@ -818,6 +874,9 @@ impl Engine {
         self.checks.mark_dirty(done.checks);
         self.tickets.extend(done.tickets);
         self.outbox.mark_dirty(done.messages);
+        if done.has_journal {
+            self.journal.mark_dirty();
+        }
         if done.has_globs {
             self.schedule.mark_globs();
         }

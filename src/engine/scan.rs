@@ -256,6 +256,20 @@ fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, 
     });
 }
 
+/// Searches records that stand one a line, and are neither of a file nor cut.
+pub(super) fn search_records(records: &[u8], matcher: &Matcher) -> Vec<Hit> {
+    let region = Region {
+        bytes: records,
+        offset: 0,
+        before: &[],
+        skipping: false,
+        ending: Ending::Leave,
+    };
+    let mut out = Scanned::default();
+    search(&region, 0..records.len(), matcher, &mut out);
+    out.hits
+}
+
 fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Sample {
     // Four bytes are the longest character: no need to decode more than can be shown.
     let shown = &record[..record.len().min(SAMPLE_CHARS_MAX * 4 + 4)];

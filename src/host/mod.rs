@@ -37,6 +37,8 @@ pub mod keeper;
 
 pub mod commands;
 
+mod journal;
+
 pub mod capture;
 
 pub mod socket;
@@ -74,6 +76,7 @@ use chat::Chat;
 use commands::{Commands, Heard};
 use files::Files;
 use heart::Heart;
+use journal::Journal;
 use metrics::{Metrics, Wanted};
 use service::Manager;
 use socket::{Answer, Asked, Request, Room};
@@ -166,7 +169,6 @@ pub async fn run(
     }
     let state_dir = setup.state_dir.clone();
     let (inputs, arrivals) = mpsc::unbounded_channel();
-    let globs = globs_of(&setup.rules);
     let (watcher, hints) = match setup.noticing {
         Noticing::Hinted => {
             let (watcher, hints) = watch::watcher();
@@ -175,14 +177,16 @@ pub async fn run(
         Noticing::Polled => (None, None),
     };
     let own = own_directory(&setup.state_dir).into_iter().collect();
+    let rules = resolved(&setup.rules, &setup.command_env).await;
+    let globs = globs_of(&rules);
     let files = Files::new(globs, watcher, own);
     let files = Worker::new("files", files, &inputs, turn)?;
     let store = Worker::new("store", opened.store, &inputs, write)?;
     let seed = random() as u64;
     let config = Config {
-        rules: setup.rules.clone(),
+        rules: rules.clone(),
         surface: Surface {
-            host: setup.rules.host.clone(),
+            host: rules.host.clone(),
             zone: TimeZone::system(),
         },
         noticing: setup.noticing,
@@ -198,10 +202,12 @@ pub async fn run(
         settings_loaded: started.wall,
         reload_failed: None,
         engine: Engine::new(config, opened.image, clock::now()),
-        rules: setup.rules,
+        rules,
         manager: setup.manager,
         chat,
         files,
+        journal: Journal::new(setup.command_env.clone()),
+        command_env: setup.command_env.clone(),
         commands: Commands::new(setup.command_env),
         room: open_room(&state_dir),
         told: BTreeMap::new(),
@@ -245,6 +251,8 @@ struct Agent {
     manager: Manager,
     chat: Arc<Chat>,
     files: Worker<Job>,
+    journal: Journal,
+    command_env: Vec<(String, String)>,
     commands: Commands,
     /// Where other processes speak with us, if that is possible.
     room: Option<Room>,
@@ -327,6 +335,7 @@ impl Agent {
                 _ = hangup.recv() => Woken::Hangup,
                 Some(input) = self.arrivals.recv() => Woken::Input(input),
                 Some(ended) = self.requests.join_next_with_id() => Woken::Ended(ended),
+                input = self.journal.next() => Woken::Input(input),
                 heard = self.commands.hear() => Woken::Heard(heard),
                 asked = asked(self.room.as_mut()) => Woken::Asked(asked),
                 wanted = wanted(self.metrics.as_mut()) => Woken::Wanted(wanted),
@@ -368,7 +377,7 @@ impl Agent {
                     stopping = Some(clock::now().moment);
                     self.engine.handle(clock::now(), Input::Stop);
                 }
-                Woken::Hangup => self.reload(reload),
+                Woken::Hangup => self.reload(reload).await,
                 Woken::Pulse => {}
                 Woken::Time => match stopping {
                     None => self.engine.handle(clock::now(), Input::Tick),
@@ -388,6 +397,7 @@ impl Agent {
         while let Some(action) = self.engine.next_action(now) {
             match action {
                 Action::Files(turn) => self.files.give(Job::Turn(turn)),
+                Action::Journal(turn) => self.journal.give(turn),
                 Action::Run(start) => {
                     if let Some(input) = self.commands.start(start) {
                         self.engine.handle(now, input);
@@ -565,10 +575,11 @@ impl Agent {
         self.manager.ready(&status);
     }
 
-    fn reload(&mut self, reload: &mut Reload<'_>) {
+    async fn reload(&mut self, reload: &mut Reload<'_>) {
         self.manager.reloading();
         match reload() {
             Some(rules) => {
+                let rules = resolved(&rules, &self.command_env).await;
                 info!(rules = rules.rules.len(), "reloaded");
                 self.settings_loaded = clock::now().wall;
                 self.reload_failed = None;
@@ -605,6 +616,15 @@ fn counted(n: usize, what: &str) -> String {
     match n {
         1 => format!("1 {what}"),
         n => format!("{n} {what}s"),
+    }
+}
+
+/// The rules as this machine can follow them: those that look at the journal or at
+/// files look at the one that is there.
+async fn resolved(rules: &Arc<RuleSet>, env: &[(String, String)]) -> Arc<RuleSet> {
+    match rules.has_journal() {
+        true => Arc::new(rules.with_journal(journal::is_readable(env).await)),
+        false => rules.clone(),
     }
 }
 

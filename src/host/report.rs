@@ -3,6 +3,7 @@
 use tracing::{debug, error, info, warn};
 
 use crate::engine::Report;
+use crate::engine::journal;
 use crate::engine::outbox::Outcome;
 use crate::engine::schedule::Notice;
 
@@ -10,6 +11,7 @@ use crate::engine::schedule::Notice;
 pub(super) fn tell(report: &Report) {
     match report {
         Report::File(notice) => file(notice),
+        Report::Journal(notice) => journal(notice),
         Report::Delivery(outcome) => delivery(outcome),
         Report::TemplateFailed { rule, why } => {
             warn!(%rule, why, "a template failed, the built-in wording was used");
@@ -30,6 +32,22 @@ pub(super) fn tell(report: &Report) {
             );
         }
         Report::OutboxDrained => info!("the outbox has room again"),
+    }
+}
+
+fn journal(notice: &journal::Notice) {
+    match notice {
+        journal::Notice::Unreadable { why } => {
+            warn!(why, "the journal cannot be read, will be tried again");
+        }
+        journal::Notice::StaysUnreadable { why } => {
+            warn!(why, "the journal still cannot be read");
+        }
+        journal::Notice::Readable => info!("the journal can be read again"),
+        journal::Notice::Gap { since } => {
+            let since = super::standing::rfc3339(*since);
+            warn!(since, "the journal lost entries that were not read yet");
+        }
     }
 }
 

@@ -283,6 +283,9 @@ fn write(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<()>
             params![record.space.as_str(), json(record)?],
         )?;
     }
+    if let Some(position) = &commit.journal {
+        set_meta(transaction, "journal", &json(position)?)?;
+    }
     if let Some(globs) = &commit.globs {
         run("DELETE FROM globs", params![])?;
         for glob in globs {
@@ -368,7 +371,12 @@ fn load(connection: &Connection) -> Result<Image, Unreadable> {
     let incarnation = meta("incarnation")?
         .and_then(|text| u128::from_str_radix(&text, 16).ok())
         .ok_or(Unreadable::Damaged)?;
+    let journal = match meta("journal")? {
+        None => None,
+        Some(text) => serde_json::from_str(&text).map_err(|_| Unreadable::Damaged)?,
+    };
     let mut image = Image {
+        journal,
         next_stream: number("next_stream")?,
         next_message: number("next_message")?,
         ..Image::new(incarnation)

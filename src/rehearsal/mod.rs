@@ -178,9 +178,10 @@ impl Stage {
                     self.said.extend(self.said_in(post));
                     Some(Input::Answered(id, delivered()))
                 }
-                // There are no commands on this stage, and nobody who waits for an
-                // answer; what people should hear of is not what they are posted.
+                // There are no commands and no journal on this stage, and nobody who
+                // waits for an answer; what people should hear of is not what they are posted.
                 Action::Run(_)
+                | Action::Journal(_)
                 | Action::StopRun(_)
                 | Action::Answer(..)
                 | Action::Ready

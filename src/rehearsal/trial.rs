@@ -142,6 +142,8 @@ impl Story {
         let mut rule = rule.clone();
         rule.from = From::Beginning;
         rule.spaces.truncate(1);
+        // Whatever else it looks at, here it is told lines of a file.
+        rule.journal = None;
         rule.files = Followed {
             include: match rule.check {
                 None => vec![Glob::of_path(&path)],

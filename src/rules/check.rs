@@ -14,6 +14,7 @@ use url::Url;
 use super::checks::read::{self, Kind};
 use super::fields::{self, Fields, Known};
 use super::glob::Glob;
+use super::journal;
 use super::own;
 use super::parse::{Entry, Value};
 use super::pattern::Patterns;
@@ -46,7 +47,6 @@ const LATER: &[&str] = &[
     "first_seen",
     "format",
     "inhibited_by",
-    "journal",
     "line_max",
     "max_keys",
     "multiline",
@@ -75,6 +75,7 @@ pub(super) const RULE: Known = Known {
         "format_as",
         "from",
         "ignore_case",
+        "journal",
         "key",
         "labels",
         "match",
@@ -208,6 +209,9 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     let include = optional(layers.rule.get("files"), |entry| {
         globs(entry, context, report)
     });
+    let journal = optional(layers.rule.get("journal"), |entry| {
+        journal::read(entry, report)
+    });
     let check = kind.and_then(|kind| read::check(kind, layers, context, report));
     let repeat = optional(layers.get("repeat"), |entry| read::repeat(entry, report));
     let exclude = optional(layers.get("exclude_files"), |entry| {
@@ -263,6 +267,7 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
             exclude: exclude?.unwrap_or_default(),
         },
         from: from?.unwrap_or(From::End),
+        journal: journal?,
         patterns: patterns?,
         by: by?.unwrap_or_default(),
         severity: severity?.unwrap_or(Severity::Warning),

@@ -21,6 +21,7 @@ pub mod checks;
 pub mod examples;
 mod fields;
 pub mod glob;
+pub mod journal;
 pub mod own;
 pub mod parse;
 pub mod pattern;
@@ -71,6 +72,9 @@ pub struct Rule {
     pub key: RuleKey,
     /// The files it follows.
     pub files: Files,
+    /// The entries of the systemd journal that it looks at. Where a rule has both,
+    /// [`RuleSet::with_journal`] decides.
+    pub journal: Option<journal::Selection>,
     /// Where reading starts in files that existed before the agent ever ran.
     pub from: From,
     /// What is a hit.
@@ -232,6 +236,28 @@ pub trait Surroundings {
 }
 
 impl RuleSet {
+    /// Decides for rules that look at files or the journal, whichever there is: never
+    /// at both, for then a record would count twice.
+    pub fn with_journal(&self, is_readable: bool) -> Self {
+        let mut rules = self.clone();
+        for rule in &mut rules.rules {
+            if rule.journal.is_none() || rule.files.include.is_empty() {
+                continue;
+            }
+            let rule = Arc::make_mut(rule);
+            match is_readable {
+                true => rule.files.include.clear(),
+                false => rule.journal = None,
+            }
+        }
+        rules
+    }
+
+    /// Whether a rule looks at the journal.
+    pub fn has_journal(&self) -> bool {
+        self.rules.iter().any(|rule| rule.journal.is_some())
+    }
+
     /// Returns the rule by which what `logcrier exec` tells under a key is judged:
     /// the rule of that key if it is one of `exec`, else the defaults.
     pub fn reported(&self, key: &RuleKey) -> Option<Arc<Rule>> {

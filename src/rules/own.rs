@@ -53,6 +53,7 @@ impl Own {
         Rule {
             key: self.key(),
             check: None,
+            journal: None,
             repeat: Vec::new(),
             files: Files {
                 include: Vec::new(),

@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 
 use super::check;
 use super::checks::MEANINGS;
-use super::checks::read::{PARTICULAR, SOURCES};
+use super::checks::read::{Kind, PARTICULAR, SOURCES};
 use super::examples;
 use super::fields::Known;
+use super::journal;
 use super::settings;
 
 /// The dialect.
@@ -154,10 +155,12 @@ fn defaults() -> Value {
 
 fn rules() -> Value {
     let mut shape = object(&check::RULE, rule);
-    let sources: Vec<Value> = SOURCES
-        .iter()
+    // Files and the journal may stand for each other; of all else there is one.
+    let mut sources: Vec<Value> = (SOURCES.iter())
+        .filter(|(_, kind)| *kind != Kind::Records)
         .map(|(name, _)| json!({"required": [name]}))
         .collect();
+    sources.push(json!({"anyOf": [{"required": ["files"]}, {"required": ["journal"]}]}));
     let mut all: Vec<Value> = Vec::new();
     for (source, kind) in SOURCES {
         let others = (PARTICULAR.iter()).filter(|(kinds, _)| !kinds.contains(&kind));
@@ -175,7 +178,10 @@ fn rules() -> Value {
         .filter(|name| check::RULE.fields.contains(name))
         .map(|name| json!({"required": [name]}))
         .collect();
-    all.push(json!({"if": {"required": ["files"]}, "then": {"anyOf": wanted}}));
+    for source in ["files", "journal"] {
+        let when = json!({"required": [source]});
+        all.push(json!({"if": when, "then": {"anyOf": wanted}}));
+    }
     for source in ["command", "shell"] {
         let when = json!({"oneOf": [{"required": ["every"]}, {"required": ["cron"]}]});
         all.push(json!({"if": {"required": [source]}, "then": when}));
@@ -187,6 +193,24 @@ fn rules() -> Value {
         json!({"type": "array", "items": shape}),
         "The rules. Every rule sees every record of its sources, whatever their order.",
     )
+}
+
+/// The shape of a field of `journal`.
+fn selection(field: &str) -> Option<Value> {
+    let transport = json!({"enum": journal::TRANSPORTS});
+    Some(match field {
+        "unit" => says(texts(), "Units: `ssh`, `cron.timer`, `app@*.service`."),
+        "identifier" => says(
+            texts(),
+            "What programs call themselves; nobody vouches for it.",
+        ),
+        "transport" => says(
+            json!({"anyOf": [transport, {"type": "array", "items": transport, "minItems": 1}]}),
+            "How entries come into the journal.",
+        ),
+        "priority" => says(words(&journal::PRIORITIES), "This and worse, as of syslog."),
+        _ => return None,
+    })
 }
 
 /// The shape of a field of a rule, or of `defaults`.
@@ -203,8 +227,8 @@ fn rule(field: &str) -> Option<Value> {
         ),
         "exclude_files" => says(texts(), "Files that `files` names and that are left alone."),
         "journal" => says(
-            json!({"type": "object"}),
-            "The systemd journal: `{unit: […], identifier: […], transport: kernel, priority: err}`.",
+            object(&journal::JOURNAL, selection),
+            "Entries of the systemd journal; with `files` beside it, it is read where it can be.",
         ),
         "stdin" => says(truth(), "Standard input."),
         "command" => says(

@@ -35,6 +35,8 @@ mod archives;
 
 mod hostile;
 
+mod journal;
+
 mod status;
 
 mod crash;

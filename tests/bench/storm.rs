@@ -227,6 +227,7 @@ impl Storm {
             Action::Ready
             | Action::Report(_)
             | Action::Run(_)
+            | Action::Journal(_)
             | Action::StopRun(_)
             | Action::Answer(_, _)
             | Action::Stopped => return,

@@ -10,7 +10,8 @@ impl Report {
             at,
             "a rule that watches nothing".into(),
             hint(
-                "add `files: [/var/log/…]`, `command: [PROGRAM, …]`, `shell: LINE` or `exec: true`",
+                "add `files: [/var/log/…]`, `journal: {unit: …}`, `command: [PROGRAM, …]`, `shell: LINE` \
+                 or `exec: true`",
             ),
         );
     }

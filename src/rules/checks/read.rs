@@ -38,7 +38,7 @@ pub(in crate::rules) const STREAK: Known = Known {
 /// What kind of rule it is, by what it watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rules) enum Kind {
-    /// Records of files.
+    /// Records of files or of the journal.
     Records,
     /// A command that the agent runs.
     Command,
@@ -47,12 +47,16 @@ pub(in crate::rules) enum Kind {
 }
 
 /// The fields that say what a rule watches, and the kind that each makes.
-pub(in crate::rules) const SOURCES: [(&str, Kind); 4] = [
+pub(in crate::rules) const SOURCES: [(&str, Kind); 5] = [
     ("files", Kind::Records),
+    ("journal", Kind::Records),
     ("command", Kind::Command),
     ("shell", Kind::Command),
     ("exec", Kind::Exec),
 ];
+
+/// Fields of records that only files have.
+const OF_FILES: &[&str] = &["exclude_files", "from"];
 
 /// Fields that only rules of some kinds have.
 pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
@@ -99,6 +103,9 @@ impl Kind {
             report.nothing_watched(rule.at);
             return None;
         };
+        // The journal and files may stand for each other.
+        let mut found =
+            found.filter(|(_, second)| (&*first.key, &*second.key) != ("files", "journal"));
         if let Some((_, second)) = found.next() {
             report.several_sources(second.at, &first.key, &second.key);
             return None;
@@ -108,6 +115,12 @@ impl Kind {
 
     /// Reports the fields of a rule that mean nothing for its kind.
     pub(in crate::rules) fn refuse_others(self, rule: &Fields<'_>, report: &mut Report) {
+        if self == Self::Records && rule.get("files").is_none() {
+            for entry in OF_FILES.iter().filter_map(|name| rule.get(name)) {
+                let words = "a rule of the journal alone";
+                report.misplaced_field(entry.at, &entry.key, words, "remove it");
+            }
+        }
         for (kinds, names) in PARTICULAR {
             if kinds.contains(&self) {
                 continue;

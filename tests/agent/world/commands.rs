@@ -124,6 +124,7 @@ impl ToldCheck {
     pub(super) fn rule(&self) -> Arc<Rule> {
         Arc::new(Rule {
             key: RuleKey::new(self.key),
+            journal: None,
             check: Some(Check {
                 run: Some(Run {
                     command: Command {

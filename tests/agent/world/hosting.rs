@@ -214,6 +214,7 @@ impl World {
                     let delay = self.a_while();
                     self.enqueue(delay, life, Job::Turn(turn));
                 }
+                Action::Journal(_) => panic!("no rule of this world looks at the journal"),
                 Action::Run(start) => self.run_command(life, start),
                 Action::StopRun(run) => self.stop_command(run),
                 Action::Answer(ticket, outcome) => self.told_of(ticket, outcome),

@@ -138,7 +138,7 @@ impl World {
                 let what = format!("file {}", path.display());
                 self.oracle.recovered_perhaps(&what);
             }
-            Report::File(_) | Report::SpaceMissing { .. } => {}
+            Report::File(_) | Report::Journal(_) | Report::SpaceMissing { .. } => {}
             Report::Delivery(Outcome::Troubled { space, .. }) => {
                 let space = self.real_space(&space);
                 self.oracle.troubled(format!("space {}", space.0));

@@ -80,6 +80,7 @@ impl Told {
                 include: vec![Glob::parse(&self.glob, Path::new("/")).expect("a glob")],
                 exclude: Vec::new(),
             },
+            journal: None,
             check: None,
             repeat: Vec::new(),
             from: self.from,
