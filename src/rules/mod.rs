@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 mod check;
 pub mod checks;
+pub mod cron;
 pub mod examples;
 mod fields;
 pub mod glob;

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use logcrier::engine::schedule::Noticing;
-use logcrier::rules::checks::cron::Cron;
+use logcrier::rules::cron::Cron;
 use logcrier::rules::checks::{Streak, When};
 use logcrier::rules::{Debounce, PacerKey};
 

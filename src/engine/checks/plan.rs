@@ -177,7 +177,7 @@ fn spread(every: Duration, host: &str, key: &RuleKey) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rules::checks::cron::Cron;
+    use crate::rules::cron::Cron;
 
     const MINUTE: Duration = Duration::from_secs(60);
 

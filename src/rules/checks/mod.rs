@@ -4,12 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Severity;
-
-pub mod cron;
+use super::cron::Cron;
 
 pub(super) mod read;
-
-use cron::Cron;
 
 /// A rule's view of the results of a command.
 #[derive(Debug, Clone)]

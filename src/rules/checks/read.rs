@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::cron::Cron;
 use super::{Check, Command, Listed, Program, Run, StatusMap, Streak, When};
 use crate::diagnostic::Report;
 use crate::rules::check::{Context, Layers, optional};
+use crate::rules::cron::Cron;
 use crate::rules::fields::{self, Fields, Known};
 use crate::rules::parse::{Entry, Value};
 
