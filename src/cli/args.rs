@@ -85,6 +85,16 @@ pub enum Command {
         the state directory. A rule with `exec: true` under the key says more about it.")]
     Exec(ExecArgs),
 
+    /// Not to hear of a rule for a while: its events are counted, and summed up at the end
+    #[command(after_help = "Examples:\n  \
+        logcrier silence add --rule disk-full --for 2h --reason 'moving to new disks'\n  \
+        logcrier silence add --rule ssh-bruteforce --by ip=192.0.2.7 --for 1d --reason pentest\n  \
+        logcrier silence list --json\n  \
+        logcrier silence end 3\n\n\
+        The running agent keeps them, also when it is started anew. Problems that were posted \
+        before are still said to be over.")]
+    Silence(SilenceArgs),
+
     /// Be a Google Chat space on loopback, with a page that shows its threads
     #[command(after_help = "Examples:\n  \
         logcrier sandbox\n  \
@@ -269,6 +279,88 @@ fn parse_key(text: &str) -> Result<RuleKey, String> {
 
 fn parse_status(text: &str) -> Result<String, String> {
     StatusMap::parse(text).map(|_| text.to_owned())
+}
+
+/// The arguments of `silence`.
+#[derive(Debug, clap::Args)]
+pub struct SilenceArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: SilenceCommand,
+
+    /// The settings file [default: /etc/logcrier/logcrier.yaml, if it exists]
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+
+    /// The state directory of the agent, whatever the settings say
+    #[arg(long, value_name = "DIRECTORY", global = true)]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// What can be done about silences.
+#[derive(Debug, Subcommand)]
+pub enum SilenceCommand {
+    /// Begin one
+    Add(SilenceAddArgs),
+    /// Show those there are
+    List(SilenceListArgs),
+    /// End one before its time
+    End(SilenceEndArgs),
+}
+
+/// The arguments of `silence add`.
+#[derive(Debug, clap::Args)]
+pub struct SilenceAddArgs {
+    /// The rule
+    #[arg(long, value_name = "KEY", value_parser = parse_any_key)]
+    pub rule: RuleKey,
+
+    /// Only where this value of the rule's `by` is so; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_by)]
+    pub by: Vec<(String, String)>,
+
+    /// How long, such as 30m, 2h or 1d
+    #[arg(long = "for", value_name = "DURATION", value_parser = crate::rules::parse_duration_argument)]
+    pub length: Duration,
+
+    /// Why, for those who wonder
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+/// The arguments of `silence list`.
+#[derive(Debug, clap::Args)]
+pub struct SilenceListArgs {
+    /// As JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The arguments of `silence end`.
+#[derive(Debug, clap::Args)]
+pub struct SilenceEndArgs {
+    /// Its number
+    #[arg(value_name = "ID", required_unless_present = "rule")]
+    pub id: Option<u64>,
+
+    /// All of this rule
+    #[arg(long, value_name = "KEY", value_parser = parse_any_key, conflicts_with = "id")]
+    pub rule: Option<RuleKey>,
+}
+
+/// Reads a key; the agent's own rules can be silenced as well.
+fn parse_any_key(text: &str) -> Result<RuleKey, String> {
+    match text.starts_with(crate::rules::own::PREFIX) {
+        true => Ok(RuleKey::new(text)),
+        false => parse_key(text),
+    }
+}
+
+fn parse_by(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write it as NAME=VALUE, such as ip=192.0.2.7".to_owned()),
+    }
 }
 
 /// The arguments of `sandbox`.

@@ -29,6 +29,8 @@ mod table;
 
 pub mod exec;
 
+pub mod silence;
+
 pub mod sandbox;
 
 pub mod demo;
@@ -123,6 +125,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         }
         Command::Send(args) => send::run(&args, &surroundings, out, err),
         Command::Exec(args) => exec::run(&args, &surroundings, err),
+        Command::Silence(args) => silence::run(&args, &surroundings, out, err),
         Command::Sandbox(args) => {
             let options = crate::sandbox::Options {
                 listen: args.listen,

@@ -16,6 +16,8 @@ mod settings;
 mod tests;
 mod yaml;
 
+mod conditions;
+
 impl From<Span> for Place {
     fn from(span: Span) -> Self {
         Self::At(span)

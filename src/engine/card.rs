@@ -43,13 +43,17 @@ fn body_with(said: &Said<'_>, n_samples: usize, sample_chars: usize) -> Value {
             .take(n_samples)
             .map(|sample| sample_widget(&markup::shorten(sample, sample_chars)))
             .collect();
+        let has_samples = !samples.is_empty();
         let mut section = json!({ "widgets": samples });
         if samples.len() > UNFOLDED {
             section["header"] = json!("Samples");
             section["collapsible"] = json!(true);
             section["uncollapsibleWidgetsCount"] = json!(UNFOLDED);
         }
-        sections.push(section);
+        // A section without a widget is refused.
+        if has_samples {
+            sections.push(section);
+        }
     }
     if let Some(url) = said.runbook {
         let button = json!({

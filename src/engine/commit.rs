@@ -14,12 +14,15 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::checks::CheckRecord;
+use super::correlate::memory::{Changes, RuleRecord, SeenId, SeenRecord};
+use super::correlate::silences::Silence;
 use super::events::InstanceId;
 use super::identity::{Identity, Mark};
 use super::ids::{CommitId, MessageId, StreamId};
+pub use super::instances::InstanceRecord;
 use super::journal::Position;
 use super::kinship::Packing;
-use super::message::{Draft, Tally};
+use super::message::Draft;
 use super::time::Wall;
 use crate::rules::{RuleKey, Severity, SpaceName};
 
@@ -36,6 +39,12 @@ pub struct Commit {
     pub instances: Vec<InstanceRecord>,
     /// Instances that are idle again.
     pub instances_gone: Vec<InstanceId>,
+    /// What is remembered of rules and values.
+    pub memory: Box<Changes>,
+    /// Silences, new.
+    pub silences: Vec<Silence>,
+    /// Silences that are over.
+    pub silences_gone: Vec<u64>,
     /// Checks, new or changed.
     pub checks: Vec<CheckRecord>,
     /// Checks of which nothing needs to be kept.
@@ -55,6 +64,8 @@ pub struct Commit {
     pub next_stream: u64,
     /// The next message's number.
     pub next_message: u64,
+    /// The next silence's number.
+    pub next_silence: u64,
 }
 
 /// All that is on disk.
@@ -67,8 +78,14 @@ pub struct Image {
     pub damaged: bool,
     /// Streams by number.
     pub streams: BTreeMap<StreamId, StreamRecord>,
-    /// Instances with an open window.
+    /// Instances that are not idle.
     pub instances: BTreeMap<InstanceId, InstanceRecord>,
+    /// Rules as they were when they were loaded.
+    pub rules: BTreeMap<RuleKey, RuleRecord>,
+    /// Values that rules have seen.
+    pub seen: BTreeMap<SeenId, SeenRecord>,
+    /// Silences by number.
+    pub silences: BTreeMap<u64, Silence>,
     /// Checks that are more than a rule.
     pub checks: BTreeMap<RuleKey, CheckRecord>,
     /// Messages that are not delivered.
@@ -83,6 +100,8 @@ pub struct Image {
     pub next_stream: u64,
     /// The next message's number.
     pub next_message: u64,
+    /// The next silence's number.
+    pub next_silence: u64,
 }
 
 /// A stream on disk.
@@ -134,25 +153,6 @@ pub struct Taken {
     pub mark: Option<Mark>,
     /// The rules that made an event of it and must not make another.
     pub rules: BTreeSet<RuleKey>,
-}
-
-/// An instance with an open window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InstanceRecord {
-    /// Which.
-    pub id: InstanceId,
-    /// When its incident began.
-    pub opened: Wall,
-    /// Events of the incident so far.
-    pub total: u64,
-    /// When the window ends.
-    pub closes: Wall,
-    /// How long the window is, in milliseconds.
-    pub length_ms: u64,
-    /// The worst severity that was said.
-    pub worst: Severity,
-    /// What is counted and not said yet, per space.
-    pub held: Vec<(SpaceName, Tally)>,
 }
 
 /// A message that is not delivered.
@@ -324,6 +324,25 @@ impl Image {
         for record in &commit.instances {
             self.instances.insert(record.id.clone(), record.clone());
         }
+        for key in &commit.memory.rules_gone {
+            self.rules.remove(key);
+        }
+        for record in &commit.memory.rules {
+            self.rules.insert(record.key.clone(), record.clone());
+        }
+        for id in &commit.memory.seen_gone {
+            self.seen.remove(id);
+        }
+        for record in &commit.memory.seen {
+            let id = (record.rule.clone(), record.value);
+            self.seen.insert(id, record.clone());
+        }
+        for id in &commit.silences_gone {
+            self.silences.remove(id);
+        }
+        for silence in &commit.silences {
+            self.silences.insert(silence.id, silence.clone());
+        }
         for key in &commit.checks_gone {
             self.checks.remove(key);
         }
@@ -347,6 +366,7 @@ impl Image {
         }
         self.next_stream = commit.next_stream;
         self.next_message = commit.next_message;
+        self.next_silence = commit.next_silence;
         self.damaged = false;
     }
 }

@@ -8,13 +8,14 @@
 use std::time::Duration;
 
 use super::commit::{Commit, MessageRecord};
+use super::correlate::memory::SeenId;
 use super::events::InstanceId;
 use super::ids::{CommitId, MessageId, StreamId};
 use super::outbox::{Freshness, Post};
 use super::own::Trouble;
 use super::schedule::Fault;
 use super::time::{Moment, Now};
-use super::{Action, Engine, Report, Stopping, digest};
+use super::{Action, Engine, Granted, Report, Stopping, digest};
 use crate::rules::RuleKey;
 
 /// The longest wait between two tries to commit.
@@ -28,7 +29,10 @@ pub(super) struct Committing {
     streams: Vec<StreamId>,
     instances: Vec<InstanceId>,
     checks: Vec<RuleKey>,
-    tickets: Vec<u64>,
+    rules: Vec<RuleKey>,
+    seen: Vec<SeenId>,
+    silences: Vec<u64>,
+    tickets: Vec<(u64, Granted)>,
     messages: Vec<MessageId>,
     has_globs: bool,
     has_journal: bool,
@@ -55,7 +59,7 @@ impl Engine {
         }
         let becomes_ready = self.schedule.is_listed() && !self.is_ready;
         let is_dirty = self.outbox.is_dirty()
-            || self.instances.is_dirty()
+            || self.correlate.is_dirty()
             || self.checks.is_dirty()
             || self.journal.is_dirty()
             || self.schedule.is_dirty();
@@ -116,7 +120,11 @@ impl Engine {
         let id = CommitId(self.n_commits);
         self.n_commits += 1;
         let (streams, streams_gone) = self.schedule.take_dirty();
-        let (instances, instances_gone) = self.instances.take_dirty(now);
+        let next_silence = self.correlate.silences().next_id();
+        let (instances, memory, silences) = self.correlate.parts();
+        let (instances, instances_gone) = instances.take_dirty(now);
+        let memory = Box::new(memory.take_dirty());
+        let (silences, silences_gone) = silences.take_dirty();
         let (checks, checks_gone) = self.checks.take_dirty(now);
         let (messages, messages_gone) = self.outbox.take_dirty();
         let globs = self.schedule.take_globs();
@@ -132,6 +140,17 @@ impl Engine {
             instances: (instances.iter().map(|record| &record.id))
                 .chain(&instances_gone)
                 .cloned()
+                .collect(),
+            rules: (memory.rules.iter().map(|record| &record.key))
+                .chain(&memory.rules_gone)
+                .cloned()
+                .collect(),
+            seen: (memory.seen.iter())
+                .map(|record| (record.rule.clone(), record.value))
+                .chain(memory.seen_gone.iter().cloned())
+                .collect(),
+            silences: (silences.iter().map(|silence| silence.id))
+                .chain(silences_gone.iter().copied())
                 .collect(),
             tickets: std::mem::take(&mut self.tickets),
             checks: (checks.iter().map(|record| &record.key))
@@ -151,6 +170,9 @@ impl Engine {
             streams_gone,
             instances,
             instances_gone,
+            memory,
+            silences,
+            silences_gone,
             checks,
             checks_gone,
             messages,
@@ -160,6 +182,7 @@ impl Engine {
             journal,
             next_stream: self.schedule.next_id(),
             next_message: self.next_message,
+            next_silence,
         }));
     }
 
@@ -189,7 +212,10 @@ impl Engine {
             return;
         };
         self.schedule.mark_dirty(done.streams);
-        self.instances.mark_dirty(done.instances);
+        let (instances, memory, silences) = self.correlate.parts();
+        instances.mark_dirty(done.instances);
+        memory.mark_dirty(done.rules, done.seen);
+        silences.mark_dirty(done.silences);
         self.checks.mark_dirty(done.checks);
         self.tickets.extend(done.tickets);
         self.outbox.mark_dirty(done.messages);
@@ -220,10 +246,10 @@ impl Engine {
         }
     }
 
-    fn answer(&mut self, tickets: Vec<u64>) {
+    fn answer(&mut self, tickets: Vec<(u64, Granted)>) {
         let answers = tickets
             .into_iter()
-            .map(|ticket| Action::Answer(ticket, Ok(())));
+            .map(|(ticket, granted)| Action::Answer(ticket, Ok(granted)));
         self.actions.extend(answers);
     }
 }

@@ -84,16 +84,16 @@ impl Counts {
     }
 
     /// A record that a rule selected, and whether that was an event.
-    pub(super) fn hit(&mut self, rule: &RuleKey, standing: Standing) {
+    pub(super) fn hit(&mut self, rule: &RuleKey, n_events: u64, standing: Standing) {
         let counts = self.of(rule);
         counts.n_hits += 1;
         match standing {
             Standing::Below => {}
             Standing::Counted => {
-                counts.n_events += 1;
-                counts.n_suppressed += 1;
+                counts.n_events += n_events;
+                counts.n_suppressed += n_events;
             }
-            Standing::Said => counts.n_events += 1,
+            Standing::Said => counts.n_events += n_events,
         }
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let rule = RuleKey::new("r");
         let mut counts = Counts::default();
         for standing in [Standing::Below, Standing::Said, Standing::Counted] {
-            counts.hit(&rule, standing);
+            counts.hit(&rule, 1, standing);
         }
         counts.delivered([&rule]);
         let expected = OfRule {

@@ -17,9 +17,6 @@ use crate::rules::{Rule, RuleKey, Severity};
 /// told apart by a hash.
 const BY_CHARS_MAX: usize = 120;
 
-/// Live instances of a rule; what comes beyond shares one instance.
-pub const INSTANCES_MAX: usize = 500;
-
 /// How the shared instance's `by` values read.
 pub const OTHERS: &str = "(others)";
 
@@ -79,6 +76,15 @@ impl Ids {
     /// The id of the event that a rule makes of an entry of the journal.
     pub fn entry(&self, cursor: &str, rule: &RuleKey) -> EventId {
         EventId(self.hash(&[b"entry", cursor.as_bytes(), rule.as_str().as_bytes()]))
+    }
+
+    /// The id of what an event causes for one instance among several.
+    pub fn apart(&self, event: EventId, instance: &InstanceId) -> EventId {
+        EventId(self.hash(&[
+            b"apart",
+            &event.0.to_le_bytes(),
+            instance.by.join("\0").as_bytes(),
+        ]))
     }
 
     /// The id of an event of the agent's own: one moment and one subject make one.
@@ -206,7 +212,8 @@ impl fmt::Debug for EventId {
     }
 }
 
-fn bounded(value: &str) -> String {
+/// A value of `by` as instances keep it.
+pub(super) fn bounded(value: &str) -> String {
     match value.char_indices().nth(BY_CHARS_MAX) {
         None => value.to_owned(),
         Some((end, _)) => {

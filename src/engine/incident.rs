@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::time::{Moment, Now, Wall};
 
 /// Openings and closings within this time are looked at together.
-const FLAPPING_WITHIN: Duration = Duration::from_secs(30 * 60);
+pub(super) const FLAPPING_WITHIN: Duration = Duration::from_secs(30 * 60);
 
 /// So many of them are too many.
 const FLAPPING_CHANGES: usize = 5;

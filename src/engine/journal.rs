@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::correlate::Role;
 use super::own::Trouble;
 use super::scan::{self, LINE_BYTES_MAX, Sample};
 use super::schedule::Fault;
@@ -66,6 +67,7 @@ pub struct Search {
 struct Watching {
     /// Its place in the rule set.
     rule: usize,
+    role: Role,
     selection: Selection,
 }
 
@@ -98,6 +100,8 @@ pub struct Done {
 pub struct Found {
     /// The rule's place in the rule set.
     pub rule: usize,
+    /// What it is for that rule.
+    pub role: Role,
     /// Names the entry for ever.
     pub cursor: Arc<str>,
     /// When it was written.
@@ -295,18 +299,26 @@ impl Journal {
 
 impl Search {
     fn of(rules: &RuleSet) -> Option<Self> {
-        let watching: Vec<Watching> = (rules.rules.iter().enumerate())
-            .filter_map(|(rule, of)| {
-                let selection = of.journal.clone()?;
-                Some(Watching { rule, selection })
-            })
-            .collect();
+        let mut watching = Vec::new();
+        let mut patterns = Vec::new();
+        for (rule, of) in rules.rules.iter().enumerate() {
+            let Some(selection) = &of.journal else {
+                continue;
+            };
+            // What ends an incident is judged after what it is made of.
+            let ends = of.conditions.resolving().map(|ends| (Role::Resolve, ends));
+            for (role, pattern) in std::iter::once((Role::Match, &of.patterns)).chain(ends) {
+                patterns.push(pattern);
+                watching.push(Watching {
+                    rule,
+                    role,
+                    selection: selection.clone(),
+                });
+            }
+        }
         if watching.is_empty() {
             return None;
         }
-        let patterns: Vec<_> = (watching.iter())
-            .map(|watching| &rules.rules[watching.rule].patterns)
-            .collect();
         let matcher = Matcher::new(&patterns, LINE_BYTES_MAX).hiding(rules.redactor.clone());
         Some(Self {
             matcher,
@@ -360,6 +372,7 @@ impl Search {
             if watching.selection.selects(&entry.facts()) {
                 done.found.push(Found {
                     rule: watching.rule,
+                    role: watching.role,
                     cursor: entry.cursor.as_str().into(),
                     at: entry.written(),
                     source: entry.source().into(),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::card;
+use super::course;
 use super::events::{Event, EventId, InstanceId, OTHERS};
 use super::identity::fingerprint;
 use super::markup::{self, Room};
@@ -36,7 +37,7 @@ pub(super) const OWN_TEXT_CHARS_MAX: usize = 3_000;
 const OTHER_SAMPLE_CHARS_MAX: usize = 200;
 
 /// Different samples that a message keeps.
-const SAMPLES_MAX: usize = 3;
+pub(super) const SAMPLES_MAX: usize = 3;
 
 /// Labels that a message shows.
 const LABELS_MAX: usize = 8;
@@ -67,7 +68,7 @@ pub struct Tally {
 }
 
 /// A record as a message shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Shown {
     /// The record.
     pub sample: Arc<Sample>,
@@ -86,6 +87,9 @@ pub struct Draft {
     pub total: u64,
     /// When the incident began.
     pub since: Wall,
+    /// When it ended, if it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Wall>,
 }
 
 /// Why a message exists.
@@ -114,6 +118,16 @@ pub enum Reason {
     Mended,
     /// The rule of an open incident is no more.
     Dropped,
+    /// A sign of life did not come.
+    Absent,
+    /// Signs of life come again.
+    Returned,
+    /// A silence is over in which something was counted.
+    SilenceEnd,
+    /// The hours of a rule begin, and something was counted before.
+    HoursBegin,
+    /// Something bigger is over that kept an instance quiet.
+    InhibitorEnd,
 }
 
 /// Where and for whom a message is worded.
@@ -169,6 +183,14 @@ impl Tally {
         }
     }
 
+    /// Counts an event that stands for what is `counted`.
+    pub fn count_in(&mut self, event: &Event, counted: &Self) {
+        match counted.count {
+            1 => self.add(event),
+            _ => self.merge(counted),
+        }
+    }
+
     /// Counts what was counted elsewhere, later or of another instance.
     pub fn merge(&mut self, other: &Self) {
         self.count += other.count;
@@ -195,10 +217,13 @@ impl Reason {
             Self::Summary => "summary",
             Self::Severity => "severity",
             Self::Repeat => "repeat",
-            Self::Resolved | Self::Brief | Self::Mended | Self::Dropped => "resolved",
+            Self::Resolved | Self::Brief | Self::Mended | Self::Dropped | Self::Returned => {
+                "resolved"
+            }
             Self::Flapping => "flapping",
             Self::Steady => "summary",
-            Self::Broken => "first",
+            Self::Broken | Self::Absent => "first",
+            Self::SilenceEnd | Self::HoursBegin | Self::InhibitorEnd => "silence_end",
         }
     }
 
@@ -208,7 +233,12 @@ impl Reason {
             Self::Steady => "steady",
             Self::Broken => "broken",
             Self::Mended => "mended",
-            Self::First
+            Self::HoursBegin => "hours_begin",
+            Self::InhibitorEnd => "inhibitor_end",
+            Self::SilenceEnd
+            | Self::Absent
+            | Self::Returned
+            | Self::First
             | Self::Summary
             | Self::Severity
             | Self::Repeat
@@ -223,8 +253,16 @@ impl Reason {
     /// as well, until it is attempted.
     pub fn absorbs(self) -> bool {
         match self {
-            Self::First | Self::Summary | Self::Severity | Self::Repeat => true,
+            Self::First
+            | Self::Summary
+            | Self::Severity
+            | Self::Repeat
+            | Self::Absent
+            | Self::SilenceEnd
+            | Self::HoursBegin
+            | Self::InhibitorEnd => true,
             Self::Resolved
+            | Self::Returned
             | Self::Brief
             | Self::Flapping
             | Self::Steady
@@ -247,8 +285,14 @@ pub fn thread_key(
     let key = rule.key.as_str();
     // The end of an incident belongs to where it began.
     let day = match reason {
-        Reason::Resolved | Reason::Brief | Reason::Mended | Reason::Dropped => opened,
-        Reason::First
+        Reason::Resolved | Reason::Brief | Reason::Mended | Reason::Dropped | Reason::Returned => {
+            opened
+        }
+        Reason::Absent
+        | Reason::SilenceEnd
+        | Reason::HoursBegin
+        | Reason::InhibitorEnd
+        | Reason::First
         | Reason::Summary
         | Reason::Severity
         | Reason::Repeat
@@ -355,7 +399,10 @@ pub fn word(
     let finding = &tally.latest.sample.finding;
     let said = Said {
         tally,
-        lead: finding.as_ref().map(|_| verdict::lead(draft)),
+        lead: match finding.is_some() && !is_of_absence(draft.reason) {
+            true => Some(verdict::lead(draft)),
+            false => course::lead(draft),
+        },
         finding: finding.as_ref().map(|_| tally.latest.sample.line.as_str()),
         key: instance.rule.as_str(),
         own_title: own_title.map(|pieces| own_line(&pieces)),
@@ -372,7 +419,7 @@ pub fn word(
         total: draft.total,
         samples: samples(tally, draft.reason),
         runbook: rule.and_then(|rule| rule.runbook.as_deref()),
-        mentions: rule.and_then(|rule| mentions(&rule.mention, draft.reason)),
+        mentions: rule.and_then(|rule| mentions(&rule.mention, draft)),
     };
     let format_as = rule.map_or(FormatAs::Text, |rule| rule.format_as);
     let mut body = match format_as {
@@ -483,11 +530,20 @@ fn own_line(pieces: &[Piece]) -> String {
 }
 
 /// Who is called: once for an incident, and again when it gets worse.
-fn mentions(wanted: &[Mention], reason: Reason) -> Option<String> {
-    match reason {
-        Reason::First | Reason::Severity if !wanted.is_empty() => {}
+fn mentions(wanted: &[Mention], draft: &Draft) -> Option<String> {
+    // Nothing was said of the incident before.
+    let is_first = draft.until.is_none() && draft.total == draft.tally.count;
+    match draft.reason {
+        Reason::First | Reason::Absent | Reason::Severity if !wanted.is_empty() => {}
+        Reason::SilenceEnd | Reason::HoursBegin | Reason::InhibitorEnd
+            if is_first && !wanted.is_empty() => {}
         Reason::First
+        | Reason::Absent
         | Reason::Severity
+        | Reason::Returned
+        | Reason::SilenceEnd
+        | Reason::HoursBegin
+        | Reason::InhibitorEnd
         | Reason::Summary
         | Reason::Repeat
         | Reason::Resolved
@@ -508,8 +564,8 @@ fn mentions(wanted: &[Mention], reason: Reason) -> Option<String> {
 pub fn word_plain(instance: &InstanceId, draft: &Draft, surface: &Surface) -> String {
     let tally = &draft.tally;
     let state = match &tally.latest.sample.finding {
-        Some(_) => verdict::state_word(draft),
-        None => String::new(),
+        Some(_) if !is_of_absence(draft.reason) => verdict::state_word(draft),
+        Some(_) | None => course::word(draft).map_or_else(String::new, |word| format!("{word}, ")),
     };
     let text = format!(
         "{} on {}: {state}{} {} event(s)\n{}",
@@ -554,8 +610,17 @@ fn values(rule: Option<&Rule>, instance: &InstanceId, draft: &Draft, surface: &S
         .into_iter()
         .map(|name| (name.to_string(), String::new()))
         .collect();
+    // What ends an incident need not say whose.
+    let by = rule.map_or(&[][..], |rule| &rule.by);
+    let by = by.iter().zip(instance.by.iter());
+    captures.extend(by.map(|(name, value)| (name.clone(), value.clone())));
+    let is_shared = instance.by.iter().any(|value| value == OTHERS);
     for (name, text) in &main.sample.captures {
-        captures.insert(name.to_string(), text.clone());
+        // The shared instance is none of those that share it.
+        let is_by = is_shared && rule.is_some_and(|rule| rule.by.iter().any(|by| **by == **name));
+        if !is_by {
+            captures.insert(name.to_string(), text.clone());
+        }
     }
     let mut values = BTreeMap::new();
     // Captures are also plain names, but never hide what is ours.
@@ -563,7 +628,7 @@ fn values(rule: Option<&Rule>, instance: &InstanceId, draft: &Draft, surface: &S
         values.insert(name.clone(), Value::Text(text.clone()));
     }
     let labels = rule.map(|rule| rule.labels.clone()).unwrap_or_default();
-    let lasted = tally.last.since(draft.since);
+    let lasted = draft.until.unwrap_or(tally.last).since(draft.since);
     let number = |n: u64| Value::Number(i64::try_from(n).unwrap_or(i64::MAX));
     let stamp = |wall| {
         zoned(wall, &surface.zone)
@@ -611,7 +676,12 @@ fn main_sample(tally: &Tally, reason: Reason) -> &Shown {
         // What a command says last is how things are.
         _ if tally.latest.sample.finding.is_some() => &tally.latest,
         Reason::First => tally.different.first().unwrap_or(&tally.latest),
-        Reason::Summary
+        Reason::Absent
+        | Reason::Returned
+        | Reason::SilenceEnd
+        | Reason::HoursBegin
+        | Reason::InhibitorEnd
+        | Reason::Summary
         | Reason::Severity
         | Reason::Repeat
         | Reason::Resolved
@@ -626,6 +696,9 @@ fn main_sample(tally: &Tally, reason: Reason) -> &Shown {
 
 /// The samples of a message: the one it is mainly about, then other ones.
 fn samples(tally: &Tally, reason: Reason) -> Vec<String> {
+    if reason == Reason::Absent {
+        return Vec::new();
+    }
     if let Some(finding) = &tally.latest.sample.finding {
         return verdict::samples(tally, finding);
     }
@@ -655,12 +728,22 @@ fn sample_line(shown: &Shown, chars_max: usize) -> String {
 /// `+37 more in 5 min, 10:02:11–10:06:58`, and why the message exists.
 fn more_line(draft: &Draft, now: Wall, zone: &TimeZone) -> Option<String> {
     let tally = &draft.tally;
-    if let Some(finding) = &tally.latest.sample.finding {
+    if let Some(finding) = &tally.latest.sample.finding
+        && !is_of_absence(draft.reason)
+    {
         return Some(verdict::line(draft, finding, now, zone));
+    }
+    if let Some(line) = course::line(draft, now, zone) {
+        return Some(line);
     }
     let n_more = match draft.reason {
         Reason::First | Reason::Severity => tally.count.saturating_sub(1),
-        Reason::Summary
+        Reason::Absent
+        | Reason::Returned
+        | Reason::SilenceEnd
+        | Reason::HoursBegin
+        | Reason::InhibitorEnd
+        | Reason::Summary
         | Reason::Repeat
         | Reason::Resolved
         | Reason::Brief
@@ -675,18 +758,28 @@ fn more_line(draft: &Draft, now: Wall, zone: &TimeZone) -> Option<String> {
         parts.push(format!("it got worse: now {}", tally.worst));
     }
     if n_more > 0 {
-        parts.push(format!(
-            "*+{} more* {}, {}",
-            group(n_more),
-            within(tally.last.since(tally.first)),
-            when(tally, now, zone),
-        ));
+        parts.push(counted_in(n_more, tally, now, zone));
     }
     if draft.reason != Reason::First && draft.total > tally.count {
         let since = clock(draft.since, now, zone);
         parts.push(format!("{} since {since}", group(draft.total)));
     }
     (!parts.is_empty()).then(|| parts.join(" · "))
+}
+
+/// `+37 more in 5 min, 10:02:11–10:06:58`.
+pub(super) fn counted_in(n_more: u64, tally: &Tally, now: Wall, zone: &TimeZone) -> String {
+    format!(
+        "*+{} more* {}, {}",
+        group(n_more),
+        within(tally.last.since(tally.first)),
+        when(tally, now, zone),
+    )
+}
+
+/// Whether a message is about signs of life, and not about what a command found.
+fn is_of_absence(reason: Reason) -> bool {
+    matches!(reason, Reason::Absent | Reason::Returned)
 }
 
 /// `10:02:11`, or `10:02:11–10:06:58`.

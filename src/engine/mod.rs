@@ -18,6 +18,21 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// What conditions need of the rest of the engine, and the conditions.
+macro_rules! scene {
+    ($engine:ident, $now:expr) => {
+        (
+            Scene {
+                now: $now,
+                ids: &$engine.ids,
+                zone: &$engine.surface.zone,
+                outbox: &mut $engine.outbox,
+            },
+            &mut $engine.correlate,
+        )
+    };
+}
+
 pub mod time;
 
 pub mod ids;
@@ -42,7 +57,11 @@ pub mod debounce;
 
 pub mod incident;
 
+pub mod mute;
+
 pub mod instances;
+
+pub mod correlate;
 
 pub mod checks;
 
@@ -53,6 +72,8 @@ pub mod markup;
 pub mod message;
 
 pub mod card;
+
+mod course;
 
 mod verdict;
 
@@ -70,16 +91,20 @@ pub mod status;
 
 mod committing;
 
+mod quiet;
+
 use answer::Reply;
 use checks::finding::Ran;
 use checks::{Checks, Order, RunId, Told};
 use commit::{Commit, Image, Kind, MessageRecord, MessageState, Plain};
 use committing::Committing;
+use correlate::silences::{Silence, Wish};
+use correlate::{Correlate, Role};
 use counts::{Counts, Standing};
 use events::{Event, Ids};
 use identity::Place;
 use ids::{CommitId, MessageId, StreamId};
-use instances::{Birth, Instances};
+use instances::{Birth, Instances, Scene};
 use journal::Journal;
 use message::{Reason, Surface};
 use outbox::{Outbox, Outcome, Post};
@@ -90,7 +115,7 @@ use schedule::{
 };
 use time::{Moment, Now, Wall};
 
-use crate::rules::{RuleKey, RuleSet, SpaceName};
+use crate::rules::{Rule, RuleKey, RuleSet, SpaceName};
 
 /// How long consequences that nobody waits for may be grouped into one commit.
 const CONSEQUENCES: Duration = Duration::from_millis(20);
@@ -138,6 +163,13 @@ pub enum Input {
     Gone(RunId),
     /// `logcrier exec` tells what came of a command; answered by [`Action::Answer`].
     Told(Told),
+    /// Somebody asks for something about silences; answered by [`Action::Answer`].
+    Silence {
+        /// For the answer.
+        ticket: u64,
+        /// What.
+        wish: Wish,
+    },
     /// A commit is on disk, or not.
     Committed(CommitId, Result<(), Fault>),
     /// The server answered, or did not.
@@ -161,8 +193,8 @@ pub enum Action {
     Run(checks::Start),
     /// End a command and all that it started; its answer is not waited for.
     StopRun(RunId),
-    /// Tell who told of a command that it is on disk, or why it is not taken.
-    Answer(u64, Result<(), String>),
+    /// Tell who told or asked for something that it is on disk, or why it is not done.
+    Answer(u64, Result<Granted, String>),
     /// Write to disk; answered by [`Input::Committed`].
     Commit(Commit),
     /// Post; answered by [`Input::Answered`].
@@ -173,6 +205,15 @@ pub enum Action {
     Report(Report),
     /// All is on disk and nothing is under way: end.
     Stopped,
+}
+
+/// What was done for somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Granted {
+    /// What they told is taken.
+    Taken,
+    /// The silences that began or ended, or that there are.
+    Silences(Vec<Silence>),
 }
 
 /// What people should hear of.
@@ -237,11 +278,11 @@ pub struct Engine {
     ids: Ids,
     rng: fastrand::Rng,
     schedule: Schedule,
-    instances: Instances,
+    correlate: Correlate,
     checks: Checks,
     journal: Journal,
-    /// What was told and is answered once it is on disk.
-    tickets: Vec<u64>,
+    /// What was told or asked for, and is answered once it is on disk.
+    tickets: Vec<(u64, Granted)>,
     outbox: Outbox,
     next_message: u64,
     actions: std::collections::VecDeque<Action>,
@@ -278,8 +319,23 @@ enum Stopping {
 
 impl Engine {
     /// Takes up what is on disk.
-    pub fn new(config: Config, image: Image, now: Now) -> Self {
+    pub fn new(config: Config, mut image: Image, now: Now) -> Self {
         let rules = config.rules;
+        let ids = Ids::new(image.incarnation);
+        let mut outbox = Outbox::new(
+            &rules,
+            ids,
+            std::mem::take(&mut image.messages),
+            &image.spaces,
+            now,
+        );
+        let scene = Scene {
+            now,
+            ids: &ids,
+            zone: &config.surface.zone,
+            outbox: &mut outbox,
+        };
+        let correlate = Correlate::new(&mut image, &rules, &scene);
         let start = Start {
             streams: image.streams,
             globs: image.globs,
@@ -289,20 +345,14 @@ impl Engine {
             excluded_places: config.excluded_places,
         };
         let mut engine = Self {
-            ids: Ids::new(image.incarnation),
+            ids,
             rng: fastrand::Rng::with_seed(config.seed),
             schedule: Schedule::new(rules.clone(), config.noticing, start, now.moment),
-            instances: Instances::new(image.instances.into_values(), now),
+            correlate,
             checks: Checks::new(image.checks.into_values(), &rules, now),
             journal: Journal::new(image.journal, &rules, now.wall),
             tickets: Vec::new(),
-            outbox: Outbox::new(
-                &rules,
-                Ids::new(image.incarnation),
-                image.messages,
-                &image.spaces,
-                now,
-            ),
+            outbox,
             next_message: image.next_message,
             actions: std::collections::VecDeque::new(),
             committing: None,
@@ -324,8 +374,7 @@ impl Engine {
             let what = "the state was damaged and set aside; going on from the end of every file";
             engine.trouble(now, &Trouble::of_state("damaged", what.to_owned()));
         }
-        let births = engine.instances.meet(now, &engine.rules.clone());
-        engine.deliver(now, births, Kind::Instance);
+        engine.meet_conditions(now);
         engine.meet_checks(now);
         engine.after(now);
         engine
@@ -360,8 +409,12 @@ impl Engine {
             }
             Input::Found(stream, found) => self.schedule.found(stream, found),
             Input::Ran(run, ran) => {
-                let (rules, outbox) = (self.rules.clone(), &mut self.outbox);
-                let births = self.checks.ran(now, run, &ran, &rules, &self.ids, outbox);
+                let rules = self.rules.clone();
+                let key = self.checks.key_of(run).cloned();
+                let rule = key.and_then(|key| rules.rule(&key));
+                let mute = rule.and_then(|rule| self.mute_of_check(now, rule));
+                let (ids, outbox) = (&self.ids, &mut self.outbox);
+                let births = self.checks.ran(now, run, &ran, &rules, mute, ids, outbox);
                 self.count_results();
                 self.deliver(now, births, Kind::State);
             }
@@ -371,19 +424,9 @@ impl Engine {
             }
             Input::Gone(run) => self.checks.gone(run),
             Input::Told(told) => {
-                let (rules, outbox) = (self.rules.clone(), &mut self.outbox);
-                let told_of = self.checks.told(now, &told, &rules, &self.ids, outbox);
-                self.count_results();
-                match told_of {
-                    Ok(births) => {
-                        self.deliver(now, births, Kind::State);
-                        self.tickets.push(told.ticket);
-                    }
-                    Err(why) => self
-                        .actions
-                        .push_back(Action::Answer(told.ticket, Err(why))),
-                }
+                self.told(now, &told);
             }
+            Input::Silence { ticket, wish } => self.silence(now, ticket, wish),
             Input::Committed(commit, outcome) => self.committed(now, commit, outcome),
             Input::Answered(message, reply) => self.answered(now, message, &reply),
             Input::Reload(rules) => self.reload(now, rules),
@@ -439,7 +482,7 @@ impl Engine {
             Stopping::No => self.journal.wakeup(),
             Stopping::Asked | Stopping::Done => None,
         };
-        [schedule, journal, self.instances.wakeup(), checks, commit]
+        [schedule, journal, self.correlate.wakeup(), checks, commit]
             .into_iter()
             .flatten()
             .min()
@@ -458,7 +501,12 @@ impl Engine {
 
     /// What is held back.
     pub fn instances(&self) -> &Instances {
-        &self.instances
+        self.correlate.instances()
+    }
+
+    /// What people asked not to hear of.
+    pub fn silences(&self) -> &correlate::silences::Silences {
+        self.correlate.silences()
     }
 
     /// Whether it does its work: it follows, and can write what it does to disk.
@@ -499,8 +547,13 @@ impl Engine {
                 true => Kind::CatchUp,
                 false => Kind::Instance,
             };
-            let births = self.instances.event(now, rule, event, &mut self.outbox);
-            self.counts.hit(&rule.key, Standing::of_event(&births));
+            let (mut scene, correlate) = scene!(self, now);
+            let what = (hit.role, event);
+            let (births, n_events) = correlate.hit(&mut scene, &rules, rule, what, &self.checks);
+            if hit.role == Role::Match {
+                self.counts
+                    .hit(&rule.key, n_events, Standing::of_event(&births));
+            }
             self.deliver(now, births, kind);
         }
     }
@@ -508,7 +561,7 @@ impl Engine {
     /// What came of commands is counted as hits are.
     fn count_results(&mut self) {
         for (rule, standing) in self.checks.take_judged() {
-            self.counts.hit(&rule, standing);
+            self.counts.hit(&rule, 1, standing);
         }
     }
 
@@ -522,8 +575,13 @@ impl Engine {
                 true => Kind::CatchUp,
                 false => Kind::Instance,
             };
-            let births = self.instances.event(now, rule, event, &mut self.outbox);
-            self.counts.hit(&rule.key, Standing::of_event(&births));
+            let (mut scene, correlate) = scene!(self, now);
+            let what = (found.role, event);
+            let (births, n_events) = correlate.hit(&mut scene, &rules, rule, what, &self.checks);
+            if found.role == Role::Match {
+                self.counts
+                    .hit(&rule.key, n_events, Standing::of_event(&births));
+            }
             self.deliver(now, births, kind);
         }
     }
@@ -540,8 +598,12 @@ impl Engine {
             ..trouble.clone()
         };
         let event = trouble.event(&self.ids, &rule, now.wall);
-        let births = self.instances.event(now, &rule, event, &mut self.outbox);
-        self.counts.hit(&rule.key, Standing::of_event(&births));
+        let rules = self.rules.clone();
+        let (mut scene, correlate) = scene!(self, now);
+        let what = (Role::Match, event);
+        let (births, n_events) = correlate.hit(&mut scene, &rules, &rule, what, &self.checks);
+        self.counts
+            .hit(&rule.key, n_events, Standing::of_event(&births));
         self.deliver(now, births, Kind::Instance);
     }
 
@@ -569,8 +631,23 @@ impl Engine {
                 draft.reason.birth_word(),
             );
             let kind = match draft.reason {
+                // The end of an incident is always said by itself.
+                Reason::Resolved
+                | Reason::Returned
+                | Reason::Brief
+                | Reason::Flapping
+                | Reason::Steady
+                | Reason::Dropped => Kind::State,
                 // What was counted by now is of this life.
-                Reason::Summary | Reason::Severity if kind == Kind::CatchUp => Kind::Instance,
+                Reason::Summary
+                | Reason::Severity
+                | Reason::SilenceEnd
+                | Reason::HoursBegin
+                | Reason::InhibitorEnd
+                    if kind == Kind::CatchUp =>
+                {
+                    Kind::Instance
+                }
                 _ => kind,
             };
             let message = MessageRecord {
@@ -625,12 +702,18 @@ impl Engine {
         self.surface.host = rules.host.clone();
         self.schedule.meet(rules.clone(), now.moment);
         self.outbox.meet(&rules, now);
-        let births = self.instances.meet(now, &rules);
-        self.deliver(now, births, Kind::Instance);
+        self.meet_conditions(now);
         self.meet_checks(now);
         self.journal.meet(&rules, now.wall);
         self.counts.keep(|key| rules.rule(key).is_some());
         self.report_homeless();
+    }
+
+    fn meet_conditions(&mut self, now: Now) {
+        let rules = self.rules.clone();
+        let (mut scene, correlate) = scene!(self, now);
+        let births = correlate.meet(&mut scene, &rules);
+        self.deliver(now, births, Kind::Instance);
     }
 
     fn meet_checks(&mut self, now: Now) {
@@ -650,13 +733,17 @@ impl Engine {
     /// What follows every input.
     fn after(&mut self, now: Now) {
         let rules = self.rules.clone();
-        let births = self.instances.tick(now, &rules);
+        let (mut scene, correlate) = scene!(self, now);
+        let births = correlate.tick(&mut scene, &rules, &mut self.schedule, &self.checks);
         self.deliver(now, births, Kind::Instance);
         if self.stopping == Stopping::No {
+            let mutes = self.mutes_of_due_checks(now);
+            let mute = |rule: &Rule| mutes.get(&rule.key).copied();
             let (zone, outbox) = (&self.surface.zone, &self.outbox);
-            let births = self.checks.tick(now, &rules, zone, &self.ids, outbox);
+            let births = (self.checks).tick(now, &rules, zone, &mute, &self.ids, outbox);
             self.deliver(now, births, Kind::State);
         }
+        self.unmute(now);
         for order in self.checks.take_orders() {
             self.actions.push_back(match order {
                 Order::Start(start) => Action::Run(start),
@@ -687,13 +774,18 @@ impl Engine {
                 false => Report::OutboxDrained,
             });
         }
-        let has_consequences =
-            self.outbox.is_dirty() || self.instances.is_dirty() || self.checks.has_consequences();
+        let has_consequences = self.outbox.is_dirty()
+            || self.correlate.has_consequences()
+            || self.checks.has_consequences();
         if has_consequences {
             let due = now.moment.after(CONSEQUENCES);
             self.consequences_due.get_or_insert(due);
         }
-        if self.schedule.is_dirty() || self.checks.is_dirty() || self.journal.is_dirty() {
+        let is_dirty = self.schedule.is_dirty()
+            || self.journal.is_dirty()
+            || self.checks.is_dirty()
+            || self.correlate.is_dirty();
+        if is_dirty {
             let due = now.moment.after(PROGRESS);
             let due = self.progress_due.get_or_insert(due);
             if self.schedule.n_dirty_bytes() >= PROGRESS_BYTES_MAX {

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::checks::finding::Finding;
+use super::correlate::Role;
 use super::identity::{HEAD_BYTES, MARK_BYTES_MAX, Mark};
 use super::stamp::Stamp;
 use crate::rules::pattern::Matcher;
@@ -99,6 +100,8 @@ pub struct Scanned {
 pub struct Hit {
     /// The rule's place in the matcher's list.
     pub rule: usize,
+    /// What it is for that rule; a scan knows only hits.
+    pub role: Role,
     /// Where the line begins in the file.
     pub start: u64,
     /// Where the next line begins; for an unfinished line, where it ends so far.
@@ -244,6 +247,7 @@ fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, 
         let line = &bytes[found.line.start..found.line.start + n_line];
         out.hits.push(Hit {
             rule: found.rule,
+            role: Role::Match,
             start,
             end,
             unfinished: !finished,

@@ -205,7 +205,7 @@ impl Engine {
 
     fn rules_status(&self) -> Vec<RuleStatus> {
         let mut pending = self.outbox.n_pending();
-        for (rule, space, count) in self.instances.held().chain(self.checks.held()) {
+        for (rule, space, count) in self.instances().held().chain(self.checks.held()) {
             *pending.entry((rule.clone(), space.clone())).or_default() += count;
         }
         // Every space is told of every event: what the slowest lacks is pending.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::commit::{StreamRecord, Taken};
+use super::correlate::Role;
 use super::identity::{Facts, Identity, Mark, Place};
 use super::ids::StreamId;
 use super::kinship::Packing;
@@ -127,8 +128,24 @@ pub struct Stream {
 pub struct Following {
     /// By their place in the rule set.
     pub rules: Vec<usize>,
+    /// What is searched for, in the order of `matcher`: for which rule, and as what.
+    pub searched: Vec<Searched>,
     /// Ready to search.
     pub matcher: Arc<Matcher>,
+}
+
+/// Records that are searched for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Searched {
+    /// The place of the rule in the rule set.
+    pub idx: usize,
+    /// The rule.
+    pub rule: RuleKey,
+    /// What they are for it.
+    pub role: Role,
+    /// By which name it is remembered that a line was found that is not finished: no
+    /// rule has the key that stands for what ends incidents.
+    pub taken_by: RuleKey,
 }
 
 /// Whether a name still belongs to a file.
@@ -435,17 +452,17 @@ impl Stream {
         now: Moment,
         ending: Ending,
         scanned: Scanned,
-        keys: &[RuleKey],
+        searched: &[Searched],
     ) -> Vec<Hit> {
         let n_before = self.unfinished.map(|line| line.n_bytes);
         let mut hits = scanned.hits;
         hits.retain(|hit| {
-            let key = &keys[hit.rule];
+            let Searched { rule, taken_by, .. } = &searched[hit.rule];
             let is_repeated = self
                 .taken
                 .as_ref()
-                .is_some_and(|taken| taken.start == hit.start && taken.rules.contains(key));
-            let is_early = self.joined.get(key).is_some_and(|&from| hit.end <= from);
+                .is_some_and(|taken| taken.start == hit.start && taken.rules.contains(taken_by));
+            let is_early = self.joined.get(rule).is_some_and(|&from| hit.end <= from);
             !is_repeated && !is_early
         });
         self.offset = scanned.upto;
@@ -474,7 +491,7 @@ impl Stream {
             let unfinished = hits.iter().filter(|hit| hit.unfinished);
             taken
                 .rules
-                .extend(unfinished.map(|hit| keys[hit.rule].clone()));
+                .extend(unfinished.map(|hit| searched[hit.rule].taken_by.clone()));
         }
         self.unfinished = match scanned.n_unfinished {
             0 => None,

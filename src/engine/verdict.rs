@@ -13,9 +13,19 @@ use super::time::Wall;
 pub(super) fn lead(draft: &Draft) -> String {
     let worst = draft.tally.worst;
     let mark = match draft.reason {
-        Reason::First | Reason::Summary | Reason::Severity | Reason::Repeat => mark(worst),
+        Reason::SilenceEnd | Reason::HoursBegin | Reason::InhibitorEnd if is_fine(draft) => "✅",
+        Reason::First
+        | Reason::Summary
+        | Reason::Severity
+        | Reason::Repeat
+        | Reason::Absent
+        | Reason::SilenceEnd
+        | Reason::HoursBegin
+        | Reason::InhibitorEnd => mark(worst),
         Reason::Steady if !is_fine(draft) => mark(worst),
-        Reason::Resolved | Reason::Brief | Reason::Steady | Reason::Mended => "✅",
+        Reason::Resolved | Reason::Brief | Reason::Steady | Reason::Mended | Reason::Returned => {
+            "✅"
+        }
         Reason::Flapping => "🔁",
         Reason::Broken => "❔",
         Reason::Dropped => "⏹️",
@@ -31,8 +41,18 @@ pub(super) fn state_word(draft: &Draft) -> String {
 fn word(draft: &Draft) -> String {
     let worst = draft.tally.worst;
     match draft.reason {
-        Reason::First | Reason::Summary | Reason::Severity | Reason::Repeat => worst.to_string(),
-        Reason::Resolved | Reason::Brief => "resolved".to_owned(),
+        Reason::SilenceEnd | Reason::HoursBegin | Reason::InhibitorEnd if is_fine(draft) => {
+            "resolved".to_owned()
+        }
+        Reason::First
+        | Reason::Summary
+        | Reason::Severity
+        | Reason::Repeat
+        | Reason::Absent
+        | Reason::SilenceEnd
+        | Reason::HoursBegin
+        | Reason::InhibitorEnd => worst.to_string(),
+        Reason::Resolved | Reason::Brief | Reason::Returned => "resolved".to_owned(),
         Reason::Flapping => format!("flapping, {worst}"),
         Reason::Steady if is_fine(draft) => "steady, resolved".to_owned(),
         Reason::Steady => format!("steady, {worst}"),
@@ -49,7 +69,11 @@ pub(super) fn line(draft: &Draft, finding: &Finding, now: Wall, zone: &TimeZone)
     let lasted = humane(tally.last.max(draft.since).since(draft.since));
     let how = markup::inline(&finding.how);
     let mut line = match draft.reason {
-        Reason::First | Reason::Summary => how,
+        Reason::First | Reason::Summary | Reason::Absent => how,
+        Reason::SilenceEnd => format!("the silence is over: {}, {how}", state(draft)),
+        Reason::HoursBegin => format!("its hours begin: {}, {how}", state(draft)),
+        Reason::InhibitorEnd => format!("what kept it quiet is over: {}, {how}", state(draft)),
+        Reason::Returned => format!("it was so since {since}"),
         Reason::Severity => format!("it got worse: now {}, {how}", tally.worst),
         Reason::Repeat => format!("still so since {since}, {how}"),
         Reason::Resolved => format!("it was so since {since}"),
@@ -68,6 +92,11 @@ pub(super) fn line(draft: &Draft, finding: &Finding, now: Wall, zone: &TimeZone)
     let n_more = match draft.reason {
         Reason::First | Reason::Broken | Reason::Severity => tally.count.saturating_sub(1),
         Reason::Summary
+        | Reason::Absent
+        | Reason::Returned
+        | Reason::SilenceEnd
+        | Reason::HoursBegin
+        | Reason::InhibitorEnd
         | Reason::Repeat
         | Reason::Resolved
         | Reason::Brief

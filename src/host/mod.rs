@@ -67,7 +67,7 @@ use crate::engine::message::Surface;
 use crate::engine::outbox::Post;
 use crate::engine::schedule::{Fault, Hint, Noticing, Turn};
 use crate::engine::time::{Moment, Now, Wall};
-use crate::engine::{Action, Config, Engine, Input};
+use crate::engine::{Action, Config, Engine, Granted, Input};
 use crate::rules::checks::StatusMap;
 use crate::rules::glob::Glob;
 use crate::rules::settings::{Heartbeat, Proxy};
@@ -463,6 +463,14 @@ impl Agent {
     fn asked(&mut self, asked: Asked) {
         match asked.request {
             Request::Told(told) => self.take_told(*told, Teller::Client(asked.answer)),
+            Request::Silence(request) => {
+                let ticket = self.n_told;
+                self.n_told += 1;
+                self.told.insert(ticket, Teller::Client(asked.answer));
+                let wish = request.wish(users::Account::name_of(asked.uid));
+                let input = Input::Silence { ticket, wish };
+                self.engine.handle(clock::now(), input);
+            }
             Request::Status => {
                 let answer = match serde_json::to_value(self.standing()) {
                     Ok(standing) => Answer::Ok(standing),
@@ -534,14 +542,18 @@ impl Agent {
         }
     }
 
-    fn answer(&mut self, ticket: u64, outcome: Result<(), String>) {
+    fn answer(&mut self, ticket: u64, outcome: Result<Granted, String>) {
         let Some(teller) = self.told.remove(&ticket) else {
             return;
         };
         match teller {
             Teller::Client(client) => {
                 let answer = match outcome {
-                    Ok(()) => Answer::Ok(serde_json::Value::Null),
+                    Ok(Granted::Taken) => Answer::Ok(serde_json::Value::Null),
+                    Ok(Granted::Silences(silences)) => match serde_json::to_value(silences) {
+                        Ok(silences) => Answer::Ok(silences),
+                        Err(error) => Answer::Error(error.to_string()),
+                    },
                     Err(why) => Answer::Error(why),
                 };
                 // Who does not listen any more finds it in the space.

@@ -6,6 +6,7 @@
 //! kernel's word on who is at the other end: root, the agent's own user, and its
 //! group.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,8 @@ use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
 use super::spool::Told;
+use crate::engine::correlate::silences::Wish;
+use crate::rules::RuleKey;
 
 /// The name of the socket in the state directory.
 const NAME: &str = "agent.sock";
@@ -46,6 +49,54 @@ pub enum Request {
     Told(Box<Told>),
     /// How do things stand? Answered by a [`Standing`](super::standing::Standing).
     Status,
+    /// Something about silences.
+    Silence(SilenceRequest),
+}
+
+/// What can be asked about silences; answered by those that it is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SilenceRequest {
+    /// A new one.
+    Add {
+        /// The rule's key.
+        rule: String,
+        /// The values of `by` that it is about.
+        by: BTreeMap<String, String>,
+        /// How long, in milliseconds.
+        millis: u64,
+        /// Why.
+        reason: String,
+    },
+    /// All of them.
+    List,
+    /// The end of one, by its number.
+    End(u64),
+    /// The end of all of a rule.
+    EndOf(String),
+}
+
+impl SilenceRequest {
+    /// What it means, if `who` asks.
+    pub(super) fn wish(self, who: String) -> Wish {
+        match self {
+            Self::Add {
+                rule,
+                by,
+                millis,
+                reason,
+            } => Wish::Add {
+                rule: RuleKey::new(&rule),
+                by,
+                length: Duration::from_millis(millis),
+                reason,
+                who,
+            },
+            Self::List => Wish::List,
+            Self::End(id) => Wish::End(id),
+            Self::EndOf(rule) => Wish::EndOf(RuleKey::new(&rule)),
+        }
+    }
 }
 
 /// The part of a request that every version has.
@@ -75,6 +126,8 @@ pub enum Answer {
 #[derive(Debug)]
 pub(super) struct Asked {
     pub(super) request: Request,
+    /// The user who asks.
+    pub(super) uid: u32,
     pub(super) answer: oneshot::Sender<Answer>,
 }
 
@@ -182,7 +235,13 @@ async fn serve_one(client: UnixStream, asked: &mpsc::Sender<Asked>) -> io::Resul
             match parse(&line) {
                 Ok(request) => {
                     let (answer, answered) = oneshot::channel();
-                    if asked.send(Asked { request, answer }).await.is_err() {
+                    let uid = peer.uid();
+                    let question = Asked {
+                        request,
+                        uid,
+                        answer,
+                    };
+                    if asked.send(question).await.is_err() {
                         return Ok(());
                     }
                     match answered.await {

@@ -18,7 +18,7 @@ use crate::engine::commit::{Commit, Image};
 use crate::engine::time::Wall;
 
 /// The version of the schema that this release writes.
-const SCHEMA_VERSION: i64 = 2;
+const SCHEMA_VERSION: i64 = 3;
 
 /// Marks the file as ours (`PRAGMA application_id`): "lgcr".
 const APPLICATION_ID: i64 = 0x6c67_6372;
@@ -53,6 +53,19 @@ const SCHEMA: &str = "
 /// What the second version added.
 const SCHEMA_CHECKS: &str =
     "CREATE TABLE checks (rule TEXT PRIMARY KEY, detail TEXT NOT NULL) WITHOUT ROWID;";
+
+/// What the third version added. Windows of instances became parts of incidents,
+/// which the same rows hold.
+const SCHEMA_CONDITIONS: &str = "
+    CREATE TABLE rules (rule TEXT PRIMARY KEY, detail TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE seen (
+        rule TEXT NOT NULL,
+        value INTEGER NOT NULL,
+        detail TEXT NOT NULL,
+        PRIMARY KEY (rule, value)
+    ) WITHOUT ROWID;
+    CREATE TABLE silences (id INTEGER PRIMARY KEY, detail TEXT NOT NULL);
+";
 
 /// The state directory, held for one agent.
 #[derive(Debug)]
@@ -252,6 +265,40 @@ fn write(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<()>
             params![record.id.rule.as_str(), json(&record.id.by)?, json(record)?],
         )?;
     }
+    for key in &commit.memory.rules_gone {
+        run("DELETE FROM rules WHERE rule = ?1", params![key.as_str()])?;
+    }
+    for record in &commit.memory.rules {
+        run(
+            "INSERT OR REPLACE INTO rules (rule, detail) VALUES (?1, ?2)",
+            params![record.key.as_str(), json(record)?],
+        )?;
+    }
+    for (rule, value) in &commit.memory.seen_gone {
+        run(
+            "DELETE FROM seen WHERE rule = ?1 AND value = ?2",
+            params![rule.as_str(), value.cast_signed()],
+        )?;
+    }
+    for record in &commit.memory.seen {
+        run(
+            "INSERT OR REPLACE INTO seen (rule, value, detail) VALUES (?1, ?2, ?3)",
+            params![
+                record.rule.as_str(),
+                record.value.cast_signed(),
+                json(record)?
+            ],
+        )?;
+    }
+    for id in &commit.silences_gone {
+        run("DELETE FROM silences WHERE id = ?1", params![number(*id)])?;
+    }
+    for silence in &commit.silences {
+        run(
+            "INSERT OR REPLACE INTO silences (id, detail) VALUES (?1, ?2)",
+            params![number(silence.id), json(silence)?],
+        )?;
+    }
     for key in &commit.checks_gone {
         run("DELETE FROM checks WHERE rule = ?1", params![key.as_str()])?;
     }
@@ -295,6 +342,7 @@ fn write(transaction: &Transaction<'_>, commit: &Commit) -> rusqlite::Result<()>
     for (name, value) in [
         ("next_stream", commit.next_stream),
         ("next_message", commit.next_message),
+        ("next_silence", commit.next_silence),
     ] {
         set_meta(transaction, name, &value.to_string())?;
     }
@@ -323,10 +371,13 @@ fn open_and_load(path: &Path, incarnation: u128) -> Result<(Connection, Image), 
     if version == 0 {
         make(&mut connection, incarnation)?;
     }
-    if version == 1 {
-        // Commands and their results were not known then.
+    if (1..SCHEMA_VERSION).contains(&version) {
         let transaction = connection.transaction()?;
-        transaction.execute_batch(SCHEMA_CHECKS)?;
+        if version == 1 {
+            // Commands and their results were not known then.
+            transaction.execute_batch(SCHEMA_CHECKS)?;
+        }
+        transaction.execute_batch(SCHEMA_CONDITIONS)?;
         transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
         transaction.commit()?;
     }
@@ -347,6 +398,7 @@ fn make(connection: &mut Connection, incarnation: u128) -> Result<(), Unreadable
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute_batch(SCHEMA_CHECKS)?;
+    transaction.execute_batch(SCHEMA_CONDITIONS)?;
     set_meta(&transaction, "incarnation", &format!("{incarnation:032x}"))?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
@@ -379,6 +431,7 @@ fn load(connection: &Connection) -> Result<Image, Unreadable> {
         journal,
         next_stream: number("next_stream")?,
         next_message: number("next_message")?,
+        next_silence: number("next_silence")?,
         ..Image::new(incarnation)
     };
     let mut statement = connection.prepare("SELECT pattern FROM globs")?;
@@ -399,6 +452,25 @@ fn load(connection: &Connection) -> Result<Image, Unreadable> {
     while let Some(row) = rows.next()? {
         let record: crate::engine::commit::InstanceRecord = parse(row)?;
         image.instances.insert(record.id.clone(), record);
+    }
+    let mut statement = connection.prepare("SELECT detail FROM rules")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let record: crate::engine::correlate::memory::RuleRecord = parse(row)?;
+        image.rules.insert(record.key.clone(), record);
+    }
+    let mut statement = connection.prepare("SELECT detail FROM seen")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let record: crate::engine::correlate::memory::SeenRecord = parse(row)?;
+        let id = (record.rule.clone(), record.value);
+        image.seen.insert(id, record);
+    }
+    let mut statement = connection.prepare("SELECT detail FROM silences")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        let silence: crate::engine::correlate::silences::Silence = parse(row)?;
+        image.silences.insert(silence.id, silence);
     }
     let mut statement = connection.prepare("SELECT detail FROM checks")?;
     let mut rows = statement.query([])?;

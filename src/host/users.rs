@@ -34,6 +34,17 @@ impl Account {
         }
     }
 
+    /// The name of a user, or the number if it has none.
+    pub(super) fn name_of(uid: u32) -> String {
+        let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+        let found = passwd.lines().find_map(|line| {
+            let mut fields = line.split(':');
+            let name = fields.next()?;
+            (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+        });
+        found.unwrap_or_else(|| format!("user {uid}"))
+    }
+
     fn of(name: &str, passwd: &str, groups: &str) -> Option<Self> {
         let number = name.parse::<u32>().ok();
         let found = passwd.lines().find_map(|line| {

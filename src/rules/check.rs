@@ -12,6 +12,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::checks::read::{self, Kind};
+use super::conditions::read as conditions;
 use super::fields::{self, Fields, Known};
 use super::glob::Glob;
 use super::journal;
@@ -40,19 +41,12 @@ const GLOBS_MAX: usize = 1_000;
 
 /// Fields of rules that come later, of one kind or another.
 const LATER: &[&str] = &[
-    "absent",
-    "active",
     "context",
     "encoding",
-    "first_seen",
     "format",
-    "inhibited_by",
     "line_max",
-    "max_keys",
     "multiline",
-    "resolve",
     "stdin",
-    "threshold",
     "where",
 ];
 
@@ -60,6 +54,8 @@ const LATER: &[&str] = &[
 pub(super) const RULE: Known = Known {
     what: "a rule",
     fields: &[
+        "absent",
+        "active",
         "by",
         "command",
         "cron",
@@ -72,16 +68,20 @@ pub(super) const RULE: Known = Known {
         "exec",
         "fail_after",
         "files",
+        "first_seen",
         "format_as",
         "from",
         "ignore_case",
+        "inhibited_by",
         "journal",
         "key",
         "labels",
         "match",
+        "max_keys",
         "mention",
         "recover_after",
         "repeat",
+        "resolve",
         "retry_every",
         "runbook",
         "severity",
@@ -91,6 +91,7 @@ pub(super) const RULE: Known = Known {
         "tests",
         "text",
         "thread",
+        "threshold",
         "timeout",
         "title",
         "tz",
@@ -103,6 +104,7 @@ pub(super) const RULE: Known = Known {
 pub(super) const DEFAULTS: Known = Known {
     what: "`defaults`",
     fields: &[
+        "active",
         "debounce",
         "exclude_files",
         "fail_after",
@@ -110,6 +112,7 @@ pub(super) const DEFAULTS: Known = Known {
         "from",
         "ignore_case",
         "labels",
+        "max_keys",
         "mention",
         "recover_after",
         "repeat",
@@ -227,6 +230,7 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
         Some(Kind::Command | Kind::Exec) => None,
     };
     let by = optional(by, |entry| self::by(entry, captures.as_ref(), report));
+    let conditions = conditions::conditions(kind, layers, captures.as_ref(), context, report);
     let severity = optional(layers.get("severity"), |entry| severity(entry, report));
     let debounce = optional(layers.get("debounce"), |entry| debounce(entry, report));
     let spaces = spaces(layers, context, report);
@@ -258,10 +262,13 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
             report.capture_hides_variable(fields::place_of(entry), name);
         }
     }
+    let (check, conditions) = (check?, conditions?);
+    let has_end = check.is_some() || conditions.has_end();
     Some(Rule {
         key: key?,
-        check: check?,
-        repeat: repeat?.unwrap_or_default(),
+        check,
+        // That of the defaults is for those that can use it.
+        repeat: repeat?.filter(|_| has_end).unwrap_or_default(),
         files: Files {
             include: include?.unwrap_or_default(),
             exclude: exclude?.unwrap_or_default(),
@@ -270,6 +277,7 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
         journal: journal?,
         patterns: patterns?,
         by: by?.unwrap_or_default(),
+        conditions,
         severity: severity?.unwrap_or(Severity::Warning),
         debounce: debounce?.unwrap_or(Debounce::Window {
             every: EVERY_DEFAULT,
@@ -304,6 +312,7 @@ pub(super) fn defaults(fields: &Fields<'_>, context: &Context<'_>, report: &mut 
     let _ = get("title").map(|entry| wording::parse(entry, report));
     let _ = get("text").map(|entry| wording::parse(entry, report));
     read::defaults(fields, report);
+    conditions::defaults(fields, context, report);
 }
 
 /// Reads a field that may be missing: nothing if it is wrong, nothing within if

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 mod check;
 pub mod checks;
+pub mod conditions;
 pub mod cron;
 pub mod examples;
 mod fields;
@@ -35,6 +36,7 @@ mod webhook;
 mod wording;
 
 use checks::Check;
+use conditions::Conditions;
 pub use fields::parse_duration_argument;
 use glob::Glob;
 use jiff::tz::TimeZone;
@@ -83,8 +85,10 @@ pub struct Rule {
     /// What it makes of the results of a command; `None` for a rule of records,
     /// whose `files` are then not empty.
     pub check: Option<Check>,
+    /// When a hit is worth saying.
+    pub conditions: Conditions,
     /// The gaps between reminders of an open incident, the last one for ever;
-    /// empty if there are none.
+    /// empty if there are none, or if incidents have no end.
     pub repeat: Vec<Duration>,
     /// Captures whose values separate instances.
     pub by: Vec<String>,

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::conditions::Conditions;
 use super::pattern::Patterns;
 use super::{Debounce, Files, FormatAs, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
 
@@ -54,6 +55,7 @@ impl Own {
             key: self.key(),
             check: None,
             journal: None,
+            conditions: Conditions::default(),
             repeat: Vec::new(),
             files: Files {
                 include: Vec::new(),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::check::{self, Context, Layers};
+use super::conditions::inhibition;
 use super::examples::{self, Examples, Subject};
 use super::fields::{self, Fields, Known};
 use super::glob::Glob;
@@ -649,6 +650,8 @@ impl Loader<'_> {
         for file in files {
             self.rules_of_file(file, defaults, context, &mut rules);
         }
+        let is_all = context.spaces.is_some();
+        inhibition::check(&rules.keys, is_all, &rules.inhibitions, &mut self.report);
         if rules.n_written == 0 && !self.report.has_errors() {
             let path = self.config_path();
             let path = path.as_ref().or(self.request.rules.first());
@@ -708,6 +711,7 @@ impl Loader<'_> {
                 settings: settings_defaults,
             };
             let rule = check::rule(layers, context, &mut self.report);
+            rules.note_inhibitors(&fields);
             // A key counts even if the rest of its rule is wrong.
             if let Some(entry) = fields.get("key")
                 && let Some(scalar) = entry.node.as_scalar()
@@ -742,6 +746,26 @@ struct Rules {
     n_written: usize,
     /// Where each key was first used.
     keys: BTreeMap<String, Span>,
+    /// Who wants to be kept quiet by whom.
+    inhibitions: Vec<inhibition::Wish>,
+}
+
+impl Rules {
+    fn note_inhibitors(&mut self, rule: &Fields<'_>) {
+        let key = rule.get("key").and_then(|entry| entry.node.as_scalar());
+        let (Some(key), Some(entry)) = (key, rule.get("inhibited_by")) else {
+            return;
+        };
+        // What is wrong with the texts themselves is said where the rule is read.
+        let texts = fields::texts(entry, &mut Report::new()).unwrap_or_default();
+        let wishes = texts.into_iter().map(|(node, by)| inhibition::Wish {
+            key: key.text.clone(),
+            by: by.to_owned(),
+            shown: fields::shown(node).to_owned(),
+            at: node.at,
+        });
+        self.inhibitions.extend(wishes);
+    }
 }
 
 /// The rule that stands for every key of `logcrier exec` without one.

@@ -21,8 +21,15 @@ const CHECK_NAMES: [&str; 3] = ["exit_status", "output", "perf"];
 const TITLE: &str = "title";
 
 /// What a message may be there for; templates branch on it.
-const REASONS: [&str; 7] = [
-    "first", "summary", "severity", "repeat", "resolved", "flapping", "catch_up",
+const REASONS: [&str; 8] = [
+    "first",
+    "summary",
+    "severity",
+    "repeat",
+    "resolved",
+    "flapping",
+    "silence_end",
+    "catch_up",
 ];
 
 /// What a rule's templates may speak of, beyond what all may.

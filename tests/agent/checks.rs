@@ -7,8 +7,8 @@
 use std::time::Duration;
 
 use logcrier::engine::schedule::Noticing;
-use logcrier::rules::cron::Cron;
 use logcrier::rules::checks::{Streak, When};
+use logcrier::rules::cron::Cron;
 use logcrier::rules::{Debounce, PacerKey};
 
 use crate::world::World;

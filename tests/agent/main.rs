@@ -21,6 +21,8 @@ mod following;
 
 mod checks;
 
+mod conditions;
+
 mod sandbox;
 
 mod commands;
@@ -38,6 +40,8 @@ mod hostile;
 mod journal;
 
 mod status;
+
+mod silence;
 
 mod crash;
 

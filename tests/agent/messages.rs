@@ -124,6 +124,7 @@ fn logins(rule: &Rule, reason: Reason, n_events: i64) -> String {
         tally,
         total,
         since: seconds_after_noon(-60),
+        until: None,
     };
     word(rule, &login(0).instance, &draft)
 }
@@ -201,6 +202,99 @@ fn kinds() -> Vec<(&'static str, String)> {
             logins(&rule("thread: none, severity: info"), Reason::First, 1),
         ),
     ]
+    .into_iter()
+    .chain(courses())
+    .collect()
+}
+
+/// The course of an incident, by name.
+fn courses() -> Vec<(&'static str, String)> {
+    let (ends, beats) = ("resolve: {match: 'fine'}", "absent: {for: 26h}");
+    let all = format!("{ends}, severity: error, mention: [all], {RUNBOOK}");
+    let open = "still open";
+    vec![
+        ("resolved", course(&all, Reason::Resolved, 0, true)),
+        (
+            "resolved, with what was pending",
+            course(&all, Reason::Resolved, 37, true),
+        ),
+        (
+            "resolved, own title, as a card",
+            course(
+                &format!("{ends}, format_as: card, title: '{{{{ user }}}} from {{{{ ip }}}}'"),
+                Reason::Resolved,
+                2,
+                true,
+            ),
+        ),
+        (
+            "failed and recovered before it was said",
+            course(ends, Reason::Brief, 3, true),
+        ),
+        ("reminder", course(&all, Reason::Repeat, 4, false)),
+        ("flapping, open", course(ends, Reason::Flapping, 1, false)),
+        ("flapping, over", course(ends, Reason::Flapping, 0, true)),
+        ("steady, open", course(ends, Reason::Steady, 5, false)),
+        ("steady, over", course(ends, Reason::Steady, 5, true)),
+        ("nothing came", course(beats, Reason::Absent, 1, false)),
+        (
+            "nothing came, as a card",
+            course(
+                &format!("{beats}, format_as: card"),
+                Reason::Absent,
+                1,
+                false,
+            ),
+        ),
+        ("it came again", course(beats, Reason::Returned, 0, true)),
+        (
+            "a silence is over",
+            course(&all, Reason::SilenceEnd, 12, true),
+        ),
+        (open, course(&all, Reason::SilenceEnd, 12, false)),
+        ("hours begin", course(ends, Reason::HoursBegin, 1, true)),
+        (
+            "what kept it quiet is over",
+            course(ends, Reason::InhibitorEnd, 2, false),
+        ),
+        (
+            "its rule was removed",
+            course(ends, Reason::Dropped, 2, true),
+        ),
+    ]
+}
+
+/// A message of so many failed logins about what became of them.
+fn course(fields: &str, reason: Reason, n_events: i64, is_over: bool) -> String {
+    let rule = rule(fields);
+    let login = |n: i64| {
+        let line = match reason {
+            // What did not come has no line.
+            Reason::Absent => String::new(),
+            _ => format!("Failed password for root from 192.0.2.7 port {}", 4_000 + n),
+        };
+        let captures = [("user", "root"), ("ip", "192.0.2.7")];
+        event(
+            &rule,
+            &line,
+            &captures,
+            "/var/log/auth.log",
+            seconds_after_noon(n * 60),
+        )
+    };
+    let mut tally = Tally::of(&login(0));
+    for n in 1..n_events {
+        tally.add(&login(n));
+    }
+    tally.count = u64::try_from(n_events).unwrap();
+    let draft = Draft {
+        reason,
+        total: tally.count + 1,
+        tally,
+        since: seconds_after_noon(-1_800),
+        until: is_over.then(|| seconds_after_noon(1_800)),
+    };
+    word(&rule, &login(0).instance, &draft)
 }
 
 /// A body as people can read it.
@@ -256,6 +350,7 @@ fn a_template_that_fails_costs_no_message() {
         tally: Tally::of(&first),
         total: 1,
         since: NOON,
+        until: None,
     };
     let worded = message::word(Some(&rule), &first.instance, &draft, None, NOON, &surface());
     assert!(worded.fault.is_some());
@@ -399,7 +494,7 @@ proptest! {
             tally.add(&event(&rule, other, &captures, &source, seconds_after_noon(5)));
         }
         let reason = [Reason::First, Reason::Summary, Reason::Severity][reason];
-        let draft = Draft { reason, total: tally.count, tally, since: NOON };
+        let draft = Draft { reason, total: tally.count, tally, since: NOON, until: None };
         let surface = Surface { host, zone: TimeZone::UTC };
         let key = message::thread_key(
             &rule,

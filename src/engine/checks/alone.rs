@@ -41,6 +41,7 @@ pub fn posts(
         tally: Tally::of(&event),
         total: 1,
         since: at,
+        until: None,
     };
     let thread_key = message::thread_key(rule, &instance, at, at, &surface.zone, reason);
     let worded = message::word(

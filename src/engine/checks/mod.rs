@@ -31,6 +31,7 @@ use super::events::{Event, EventId, Ids, InstanceId};
 use super::incident::{Flapping, FlappingRecord, Reminder, ReminderRecord};
 use super::instances::Birth;
 use super::message::{Reason, Shown, Tally};
+use super::mute::Mute;
 use super::outbox::Outbox;
 use super::status::CheckState;
 use super::time::{Moment, Now, Wall};
@@ -107,6 +108,8 @@ pub struct Checks {
     has_consequences: bool,
     /// The rules of results that were bad or unknown, and what became of these.
     judged: Vec<(RuleKey, counts::Standing)>,
+    /// Counts the problems that opened or closed, and the checks that were muted.
+    n_changes: u64,
 }
 
 /// What the host shall do about commands.
@@ -141,6 +144,8 @@ struct Standing {
     held_unknown: Held,
     /// The last result that was bad or changed the state.
     latest: Option<Shown>,
+    /// Why it only counts.
+    muted: Option<Mute>,
     perf: Vec<Perf>,
     /// Whether no rule has its key: only `logcrier exec` speaks of it.
     is_ruleless: bool,
@@ -193,6 +198,8 @@ pub struct CheckRecord {
     held: Vec<(SpaceName, Tally)>,
     held_unknown: Vec<(SpaceName, Tally)>,
     latest: Option<Shown>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    muted: Option<Mute>,
     /// Whether no rule has its key.
     is_ruleless: bool,
 }
@@ -242,6 +249,7 @@ impl Checks {
                 held: record.held.into_iter().collect(),
                 held_unknown: record.held_unknown.into_iter().collect(),
                 latest: record.latest,
+                muted: record.muted,
                 perf: Vec::new(),
                 is_ruleless: record.is_ruleless,
                 deadline: None,
@@ -290,6 +298,7 @@ impl Checks {
         now: Now,
         rules: &RuleSet,
         zone: &TimeZone,
+        mute: &dyn Fn(&Rule) -> Option<Mute>,
         ids: &Ids,
         outbox: &Outbox,
     ) -> Vec<Birth> {
@@ -298,7 +307,7 @@ impl Checks {
             .filter(|(at, _)| *at <= now.moment)
             .cloned()
         {
-            births.extend(self.look(now, &key, rules, zone, ids, outbox));
+            births.extend(self.look(now, &key, rules, zone, mute, ids, outbox));
             self.index(&key);
         }
         self.fill(rules);
@@ -306,12 +315,14 @@ impl Checks {
     }
 
     /// Takes what came of a run.
+    #[expect(clippy::too_many_arguments, reason = "each is another thing")]
     pub fn ran(
         &mut self,
         now: Now,
         run: RunId,
         ran: &Ran,
         rules: &RuleSet,
+        mute: Option<Mute>,
         ids: &Ids,
         outbox: &mut Outbox,
     ) -> Vec<Birth> {
@@ -332,6 +343,7 @@ impl Checks {
             ran,
             &rules.redactor,
             None,
+            mute,
             ids,
             outbox,
         );
@@ -354,6 +366,7 @@ impl Checks {
         now: Now,
         told: &Told,
         rules: &RuleSet,
+        mute: Option<Mute>,
         ids: &Ids,
         outbox: &mut Outbox,
     ) -> Result<Vec<Birth>, String> {
@@ -380,6 +393,7 @@ impl Checks {
             &told.ran,
             &rules.redactor,
             named,
+            mute,
             ids,
             outbox,
         );
@@ -413,6 +427,41 @@ impl Checks {
         self.queue.clear();
         let running = std::mem::take(&mut self.running);
         self.orders.extend(running.into_keys().map(Order::Stop));
+    }
+
+    /// Which check a run is of.
+    pub fn key_of(&self, run: RunId) -> Option<&RuleKey> {
+        self.running.get(&run)
+    }
+
+    /// Whether a check has an open problem.
+    pub fn has_problem(&self, key: &RuleKey) -> bool {
+        (self.all.get(key)).is_some_and(|standing| standing.problem.is_some())
+    }
+
+    /// How many problems opened or closed so far.
+    pub fn n_changes(&self) -> u64 {
+        self.n_changes
+    }
+
+    /// The checks that hold something back because they are muted.
+    pub fn muted(&self) -> BTreeSet<RuleKey> {
+        (self.all.iter())
+            .filter(|(_, standing)| standing.muted.is_some())
+            .map(|(key, _)| key.clone())
+            .collect()
+    }
+
+    /// A check may speak again: what it holds is said.
+    pub fn unmute(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+        let Some(standing) = self.all.get_mut(&rule.key) else {
+            return Vec::new();
+        };
+        let births = standing.unmute(now, rule, ids);
+        self.dirty.insert(rule.key.clone());
+        self.has_consequences = true;
+        self.index(&rule.key);
+        births
     }
 
     /// What the host shall do now.
@@ -450,6 +499,14 @@ impl Checks {
     /// When something is to be done.
     pub fn wakeup(&self) -> Option<Moment> {
         self.deadlines.first().map(|(at, _)| *at)
+    }
+
+    /// The checks that have something to do by now.
+    pub fn due(&self, now: Moment) -> Vec<RuleKey> {
+        (self.deadlines.iter())
+            .take_while(|(at, _)| *at <= now)
+            .map(|(_, key)| key.clone())
+            .collect()
     }
 
     /// Commands that run now.
@@ -513,12 +570,14 @@ impl Checks {
     }
 
     /// Looks at one check whose time has come.
+    #[expect(clippy::too_many_arguments, reason = "each is another thing")]
     fn look(
         &mut self,
         now: Now,
         key: &RuleKey,
         rules: &RuleSet,
         zone: &TimeZone,
+        mute: &dyn Fn(&Rule) -> Option<Mute>,
         ids: &Ids,
         outbox: &Outbox,
     ) -> Vec<Birth> {
@@ -536,20 +595,23 @@ impl Checks {
         let Some(rule) = rule.as_deref() else {
             return Vec::new();
         };
+        let mute = mute(rule);
         let mut births = Vec::new();
         let n_before = standing.n_pending();
+        let was_muted = standing.muted;
         if standing.flapping.end(now.moment) {
-            births.extend(standing.be_steady(now, rule, ids));
+            births.extend(standing.be_steady(now, rule, mute, ids));
         }
         if standing.reminder.is_some_and(|next| next.due <= now.moment) {
-            births.extend(standing.remind(now, rule, ids, outbox));
+            births.extend(standing.remind(now, rule, mute, ids, outbox));
         }
         if standing
             .window
             .is_some_and(|window| window.closes <= now.moment)
         {
-            births.extend(standing.close_window(now, rule, ids));
+            births.extend(standing.close_window(now, rule, mute, ids));
         }
+        self.n_changes += u64::from(was_muted != standing.muted);
         if !births.is_empty() || standing.n_pending() != n_before {
             self.dirty.insert(key.clone());
             self.has_consequences = true;
@@ -594,6 +656,7 @@ impl Checks {
         ran: &Ran,
         redactor: &Arc<Redactor>,
         named: Option<(EventId, Wall)>,
+        mute: Option<Mute>,
         ids: &Ids,
         outbox: &mut Outbox,
     ) -> Vec<Birth> {
@@ -618,6 +681,7 @@ impl Checks {
             source: source_of(check, redactor),
         };
         let was_plain = standing.is_plain();
+        let before = (standing.problem.is_some(), standing.muted);
         let taken = standing
             .state
             .take(judged.meaning, check.fail_after, check.recover_after);
@@ -625,7 +689,7 @@ impl Checks {
         if taken.works_again {
             births.extend(standing.work_again(&event));
         }
-        births.extend(standing.turn(now, rule, taken.turn, event, outbox));
+        births.extend(standing.turn(now, rule, (taken.turn, mute), event, outbox));
         if judged.meaning != Meaning::Fine {
             let became = match standing.soft.is_some() || standing.doubt.is_some() {
                 true => counts::Standing::Below,
@@ -633,6 +697,8 @@ impl Checks {
             };
             self.judged.push((rule.key.clone(), became));
         }
+        let after = (standing.problem.is_some(), standing.muted);
+        self.n_changes += u64::from(before != after);
         // What came to nothing is no event.
         standing.soft.take_if(|_| !standing.state.has_soft());
         standing.doubt.take_if(|_| !standing.state.has_doubts());
@@ -700,7 +766,8 @@ fn event_of(
     }
 }
 
-fn instance_of(key: &RuleKey) -> InstanceId {
+/// The one instance of a check.
+pub fn instance_of(key: &RuleKey) -> InstanceId {
     InstanceId {
         rule: key.clone(),
         by: Arc::new([]),

@@ -11,6 +11,7 @@ use crate::engine::events::{Event, Ids};
 use crate::engine::incident::{Change, Flapping, Reminder};
 use crate::engine::instances::Birth;
 use crate::engine::message::{Draft, Reason, Shown, Tally};
+use crate::engine::mute::Mute;
 use crate::engine::outbox::Outbox;
 use crate::engine::time::{Moment, Now};
 use crate::rules::{Debounce, Rule, RuleKey, Severity, SpaceName};
@@ -31,7 +32,7 @@ impl Standing {
         &mut self,
         now: Now,
         rule: &Rule,
-        turn: Turn,
+        (turn, mute): (Turn, Option<Mute>),
         event: Event,
         outbox: &mut Outbox,
     ) -> Vec<Birth> {
@@ -41,19 +42,24 @@ impl Standing {
                 add(&mut self.soft, &event);
                 Vec::new()
             }
-            Turn::Opens => self.open(now, rule, event),
+            Turn::Opens => self.open(now, rule, mute, event),
             Turn::Lasts => {
+                self.last(rule, &event, outbox);
+                Vec::new()
+            }
+            Turn::Worsens if mute.is_some() => {
+                self.muted = mute;
                 self.last(rule, &event, outbox);
                 Vec::new()
             }
             Turn::Worsens => self.worsen(now, rule, &event, outbox),
             Turn::Mends => Vec::new(),
-            Turn::Closes => self.close(now, &event, outbox),
+            Turn::Closes => self.close(now, mute, &event, outbox),
             Turn::Doubtful => {
                 add(&mut self.doubt, &event);
                 Vec::new()
             }
-            Turn::Breaks => self.break_down(now, rule, event),
+            Turn::Breaks => self.break_down(now, rule, mute, event),
             Turn::Broken => {
                 if let Some(broken) = &mut self.broken {
                     broken.total += 1;
@@ -67,7 +73,13 @@ impl Standing {
     }
 
     /// A problem opens.
-    pub(super) fn open(&mut self, now: Now, rule: &Rule, event: Event) -> Vec<Birth> {
+    pub(super) fn open(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        mute: Option<Mute>,
+        event: Event,
+    ) -> Vec<Birth> {
         self.latest = Some(shown(&event));
         add(&mut self.soft, &event);
         let counted = self.soft.take();
@@ -77,8 +89,13 @@ impl Standing {
                 hold_all(&mut self.held, space, counted);
             }
         }
-        let change = self.flapping.change(now.moment);
-        let quiet = change == Change::Hold && self.quiet_worst >= Some(event.severity);
+        let change = match mute {
+            None => self.flapping.change(now.moment),
+            Some(_) => Change::Hold,
+        };
+        let quiet =
+            mute.is_some() || change == Change::Hold && self.quiet_worst >= Some(event.severity);
+        self.muted = mute.or(self.muted);
         self.problem = Some(Problem {
             opened: event.at,
             total,
@@ -112,7 +129,7 @@ impl Standing {
         self.latest = Some(shown(event));
         let total = self.count_problem();
         for space in self.problem_spaces(rule) {
-            if !outbox.absorb(&space, event, total) {
+            if !outbox.absorb(&space, event, &Tally::of(event), total) {
                 hold(&mut self.held, &space, event);
             }
         }
@@ -142,7 +159,7 @@ impl Standing {
         }
         let mut unsaid = Vec::new();
         for space in self.problem_spaces(rule) {
-            if !outbox.absorb(&space, event, total) {
+            if !outbox.absorb(&space, event, &Tally::of(event), total) {
                 hold(&mut self.held, &space, event);
                 unsaid.push(space);
             }
@@ -157,13 +174,27 @@ impl Standing {
     }
 
     /// A problem is over.
-    pub(super) fn close(&mut self, now: Now, event: &Event, outbox: &mut Outbox) -> Vec<Birth> {
+    pub(super) fn close(
+        &mut self,
+        now: Now,
+        mute: Option<Mute>,
+        event: &Event,
+        outbox: &mut Outbox,
+    ) -> Vec<Birth> {
         self.latest = Some(shown(event));
         self.reminder = None;
         let Some(problem) = self.problem.take() else {
             return Vec::new();
         };
-        let change = self.flapping.change(now.moment);
+        if problem.said.is_none() && self.muted.is_some() {
+            // What is held is said when it may be.
+            return Vec::new();
+        }
+        let change = match mute {
+            Some(_) if !self.flapping.is_on() => Change::Say,
+            Some(_) => Change::Hold,
+            None => self.flapping.change(now.moment),
+        };
         let reason = match change {
             Change::Say => Reason::Resolved,
             Change::Flaps => Reason::Flapping,
@@ -179,7 +210,7 @@ impl Standing {
             let mut tally = tally_about(self.held.get(space), event, worst);
             tally.latest = shown(event);
             let is_unseen = reason == Reason::Resolved
-                && outbox.conclude(space, &event.instance, &tally, problem.total);
+                && outbox.conclude(space, &event.instance, &tally, problem.total, event.at);
             match is_unseen {
                 true => drop(self.held.remove(space)),
                 false => unsaid.push(space.clone()),
@@ -199,7 +230,13 @@ impl Standing {
     }
 
     /// The check tells nothing any more.
-    pub(super) fn break_down(&mut self, now: Now, rule: &Rule, event: Event) -> Vec<Birth> {
+    pub(super) fn break_down(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        mute: Option<Mute>,
+        event: Event,
+    ) -> Vec<Birth> {
         add(&mut self.doubt, &event);
         let counted = self.doubt.take();
         let total = counted.as_ref().map_or(1, |tally| tally.count);
@@ -210,12 +247,13 @@ impl Standing {
         }
         self.broken = Some(Broken {
             since: event.at,
-            is_said: self.window.is_none(),
+            is_said: self.window.is_none() && mute.is_none(),
             total,
             spaces: rule.spaces.clone(),
             latest: shown(&event),
         });
-        if self.window.is_some() {
+        self.muted = mute.or(self.muted);
+        if self.window.is_some() || mute.is_some() {
             return Vec::new();
         }
         if let Debounce::Window { every, .. } = rule.debounce {
@@ -252,7 +290,13 @@ impl Standing {
     }
 
     /// The window of unknown results ends.
-    pub(super) fn close_window(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+    pub(super) fn close_window(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        mute: Option<Mute>,
+        ids: &Ids,
+    ) -> Vec<Birth> {
         let Some(window) = self.window.take() else {
             return Vec::new();
         };
@@ -262,6 +306,16 @@ impl Standing {
         if is_said || n_held == 0 {
             return Vec::new();
         }
+        if mute.is_some() {
+            self.muted = mute;
+            return Vec::new();
+        }
+        self.sum_up_unknown(now, rule, window, ids)
+    }
+
+    /// Says what is counted of unknown results.
+    fn sum_up_unknown(&mut self, now: Now, rule: &Rule, window: Window, ids: &Ids) -> Vec<Birth> {
+        let n_held: u64 = self.held_unknown.values().map(|tally| tally.count).sum();
         if let Close::SumUp { next } = debounce::close(&window, rule.debounce, n_held)
             && next > Duration::ZERO
         {
@@ -299,7 +353,18 @@ impl Standing {
     }
 
     /// It has not changed for long enough to speak again.
-    pub(super) fn be_steady(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+    pub(super) fn be_steady(
+        &mut self,
+        now: Now,
+        rule: &Rule,
+        mute: Option<Mute>,
+        ids: &Ids,
+    ) -> Vec<Birth> {
+        if mute.is_some() {
+            // What is held is said when it may be.
+            self.muted = mute;
+            return Vec::new();
+        }
         let worst = self.quiet_worst.unwrap_or(Severity::Info);
         let Some(latest) = self.latest.clone() else {
             return Vec::new();
@@ -333,6 +398,7 @@ impl Standing {
         &mut self,
         now: Now,
         rule: &Rule,
+        mute: Option<Mute>,
         ids: &Ids,
         outbox: &Outbox,
     ) -> Vec<Birth> {
@@ -342,7 +408,7 @@ impl Standing {
             self.reminder = None;
             return Vec::new();
         };
-        if self.flapping.is_on() {
+        if self.flapping.is_on() || mute.is_some() {
             return Vec::new();
         }
         let severity = problem.said.unwrap_or(rule.severity);
@@ -359,6 +425,43 @@ impl Standing {
             since: problem.opened,
             event: &event,
         })
+    }
+
+    /// It may speak again: what it holds is said, and that a problem is still open.
+    pub(super) fn unmute(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
+        let Some(mute) = self.muted.take().filter(|_| !self.flapping.is_on()) else {
+            return Vec::new();
+        };
+        let mut births = Vec::new();
+        let worst = self.held.values().map(|tally| tally.worst).max();
+        if let (Some(latest), Some(worst)) = (self.latest.clone(), worst) {
+            let (total, since) = match &mut self.problem {
+                Some(problem) => {
+                    problem.said = problem.said.max(Some(worst));
+                    self.reminder = Reminder::after(now.moment, 0, &rule.repeat);
+                    (problem.total, problem.opened)
+                }
+                None => (0, now.wall),
+            };
+            self.quiet_worst = self.quiet_worst.max(Some(worst));
+            let event = event_of(ids, &rule.key, now, &latest, worst, "unmuted");
+            births = self.say(&Speech {
+                spaces: &rule.spaces,
+                reason: mute.end(),
+                total,
+                since,
+                event: &event,
+            });
+        }
+        if !self.held_unknown.is_empty() && self.window.is_none() {
+            let window = Window {
+                closes: now.moment,
+                length: Duration::ZERO,
+                worst: finding::BROKEN,
+            };
+            births.extend(self.sum_up_unknown(now, rule, window, ids));
+        }
+        births
     }
 
     /// Its rule is no more: what is open is closed, what is counted is said.
@@ -395,6 +498,7 @@ impl Standing {
                     tally,
                     total,
                     since: opened,
+                    until: None,
                 },
             });
         }
@@ -442,6 +546,7 @@ impl Standing {
             && self.broken.is_none()
             && self.window.is_none()
             && self.flapping == Flapping::default()
+            && self.muted.is_none()
             && self.held.is_empty()
             && self.held_unknown.is_empty()
     }
@@ -475,6 +580,7 @@ impl Standing {
             held: list(&self.held),
             held_unknown: list(&self.held_unknown),
             is_ruleless: self.is_ruleless,
+            muted: self.muted,
             latest: match self.is_plain() {
                 true => None,
                 false => self.latest.clone(),
@@ -498,6 +604,7 @@ fn spoken(held: &mut Held, speech: &Speech<'_>) -> Vec<Birth> {
                     tally,
                     total: speech.total,
                     since: speech.since,
+                    until: None,
                 },
             }
         })

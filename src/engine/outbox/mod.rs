@@ -250,9 +250,15 @@ impl Outbox {
         self.catching_up
     }
 
-    /// Lets an unattempted message of the instance speak for one more event.
-    /// Returns whether there was one.
-    pub fn absorb(&mut self, space: &SpaceName, event: &Event, total: u64) -> bool {
+    /// Lets an unattempted message of the instance speak for one more event, which is
+    /// `counted` as so many. Returns whether there was one.
+    pub fn absorb(
+        &mut self,
+        space: &SpaceName,
+        event: &Event,
+        counted: &Tally,
+        total: u64,
+    ) -> bool {
         let kind = match self.is_late(event.at, event.severity) {
             true => Kind::CatchUp,
             false => Kind::Instance,
@@ -266,7 +272,7 @@ impl Outbox {
         };
         let n_bytes = message.draft.tally.n_bytes();
         let is_worse = message.draft.tally.worst < event.severity;
-        message.draft.tally.add(event);
+        message.draft.tally.count_in(event, counted);
         message.draft.total = message.draft.total.max(total);
         self.load.n_bytes = self.load.n_bytes - n_bytes + message.draft.tally.n_bytes();
         self.dirty_messages.insert(id);
@@ -293,17 +299,28 @@ impl Outbox {
         instance: &InstanceId,
         rest: &Tally,
         total: u64,
+        until: Wall,
     ) -> bool {
-        let key = (space.clone(), instance.clone(), Kind::Instance);
-        let Some(id) = self.open.remove(&key) else {
+        let mut kinds = [Kind::Instance, Kind::CatchUp].into_iter();
+        let opened = kinds.find_map(|kind| {
+            let key = (space.clone(), instance.clone(), kind);
+            self.open.remove(&key)
+        });
+        let Some(id) = opened else {
             return false;
         };
         let concluded = self.change(id, |message| {
             let draft = &mut message.draft;
             draft.reason = match draft.reason {
                 Reason::First => Reason::Brief,
+                Reason::Absent => Reason::Returned,
                 _ => Reason::Resolved,
             };
+            draft.until = Some(until);
+            if draft.reason == Reason::Resolved && message.kind == Kind::Instance {
+                // Its problem was said: it must follow that, and not in a digest.
+                message.kind = Kind::State;
+            }
             draft.tally.merge(rest);
             draft.tally.latest = rest.latest.clone();
             draft.total = draft.total.max(total);

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::names::in_scope;
 use super::{Entry, Schedule, Scope};
+use crate::engine::correlate::Role;
 use crate::engine::ids::StreamId;
-use crate::engine::stream::{Following, Naming, Phase, Stream};
+use crate::engine::stream::{Following, Naming, Phase, Searched, Stream};
 use crate::engine::time::Moment;
 use crate::rules::pattern::Matcher;
 use crate::rules::{From, Rule, RuleKey, RuleSet};
@@ -71,13 +72,34 @@ impl Schedule {
         if let Some(following) = self.followings.get(rules) {
             return following.clone();
         }
-        let patterns: Vec<_> = (rules.iter())
-            .map(|&idx| &self.rules.rules[idx].patterns)
-            .collect();
+        let mut patterns = Vec::new();
+        let mut searched = Vec::new();
+        for &idx in rules {
+            let rule = &self.rules.rules[idx];
+            // What ends an incident is judged after what it is made of.
+            let hits = (Role::Match, &rule.patterns, rule.key.clone());
+            let ends = rule.conditions.resolving().map(|patterns| {
+                let taken_by = RuleKey::new(&format!("{} resolve", rule.key));
+                (Role::Resolve, patterns, taken_by)
+            });
+            for (role, pattern, taken_by) in std::iter::once(hits).chain(ends) {
+                patterns.push(pattern);
+                searched.push(Searched {
+                    idx,
+                    rule: rule.key.clone(),
+                    role,
+                    taken_by,
+                });
+            }
+        }
         let matcher = Matcher::new(&patterns, crate::engine::scan::LINE_BYTES_MAX);
         let matcher = Arc::new(matcher.hiding(self.rules.redactor.clone()));
         let rules = rules.to_vec();
-        let following = Arc::new(Following { rules, matcher });
+        let following = Arc::new(Following {
+            rules,
+            searched,
+            matcher,
+        });
         let rules = following.rules.clone();
         self.followings.insert(rules, following.clone());
         following

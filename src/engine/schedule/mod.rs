@@ -105,6 +105,8 @@ pub struct Schedule {
     unseen: Unseen,
     listing: Option<Ordered>,
     n_listings: u64,
+    /// The last listing of everything that is done.
+    all_listed: u64,
     next_listing: Moment,
     /// The rules, by their epoch, for which everything was listed last.
     listed_for: Option<u64>,
@@ -182,6 +184,7 @@ impl Schedule {
             unseen: Unseen::new(now),
             listing: None,
             n_listings: 0,
+            all_listed: 0,
             next_listing: now,
             listed_for: None,
             unlistable: BTreeMap::new(),
@@ -222,6 +225,26 @@ impl Schedule {
     pub fn is_drained(&self) -> bool {
         let rests = |stream: &Stream| stream.phase == Phase::Resting && stream.is_read();
         self.is_listed() && self.streams.values().all(rests)
+    }
+
+    /// Asks for a listing of everything. Returns its number: whoever waits for what
+    /// was written by now waits for that one, and for all that it shows to be read.
+    pub fn ask_for_all(&mut self) -> u64 {
+        self.wants_all = true;
+        self.n_listings + 1
+    }
+
+    /// Whether everything was listed by a number, and all that a rule follows is read
+    /// as far as it can be: what is out of reach is another trouble.
+    pub fn has_read_all(&self, rule: &RuleKey, listing: u64) -> bool {
+        let is_of_rule = |stream: &&Stream| {
+            let searched = &stream.following.searched;
+            !stream.is_memory && searched.iter().any(|searched| searched.rule == *rule)
+        };
+        let rests = |stream: &Stream| {
+            stream.phase == Phase::Resting && (stream.is_read() || stream.unread.is_some())
+        };
+        self.all_listed >= listing && self.streams.values().filter(is_of_rule).all(rests)
     }
 
     /// The streams, for status and tests.
@@ -424,11 +447,10 @@ impl Schedule {
             });
         }
         let following = stream.following.clone();
-        let rules = &following.rules;
-        let keys: Vec<RuleKey> = rules.iter().map(|&idx| self.keys[idx].clone()).collect();
-        let mut hits = stream.advance(now, ending, scanned, &keys);
+        let mut hits = stream.advance(now, ending, scanned, &following.searched);
         for hit in &mut hits {
-            hit.rule = rules[hit.rule];
+            let searched = &following.searched[hit.rule];
+            (hit.rule, hit.role) = (searched.idx, searched.role);
         }
         if (stream.offset, &stream.taken) != (before.0, &before.1) {
             self.n_dirty_bytes += stream.offset.saturating_sub(before.0);

@@ -49,6 +49,7 @@ impl Schedule {
         self.look_for_lost(&scope, ordered.number, &listing.faults);
         self.know_globs(&scope, &listing.faults, &ordered.rules);
         if scope == Scope::All {
+            self.all_listed = ordered.number;
             // One that was ordered for other rules does not know all patterns.
             if ordered.epoch == self.epoch {
                 self.settle();

@@ -60,7 +60,19 @@ const OF_FILES: &[&str] = &["exclude_files", "from"];
 
 /// Fields that only rules of some kinds have.
 pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
-    (&[Kind::Records], &["by", "exclude_files", "from"]),
+    (
+        &[Kind::Records],
+        &[
+            "by",
+            "exclude_files",
+            "first_seen",
+            "from",
+            "max_keys",
+            "resolve",
+            "threshold",
+        ],
+    ),
+    (&[Kind::Records, Kind::Exec], &["absent"]),
     (
         &[Kind::Records, Kind::Command],
         &["except", "ignore_case", "match"],
@@ -80,7 +92,7 @@ pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
     ),
     (
         &[Kind::Command, Kind::Exec],
-        &["fail_after", "recover_after", "repeat", "status"],
+        &["fail_after", "recover_after", "status"],
     ),
 ];
 
@@ -127,6 +139,12 @@ impl Kind {
             }
             for entry in names.iter().filter_map(|name| rule.get(name)) {
                 let hint = match (self, entry.key.as_str()) {
+                    (Self::Command, "absent") => {
+                        "the agent runs it by itself: `every` says how often"
+                    }
+                    (Self::Command | Self::Exec, "resolve") => {
+                        "remove it: a good result ends the problem, see `recover_after`"
+                    }
                     (Self::Exec, "timeout") => "write `logcrier exec --timeout 5m …` instead",
                     (Self::Exec, "match" | "except") => {
                         "let the exit status tell: `status: {0: ok, '*': critical}`"

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use logcrier::engine::checks::CheckRecord;
-use logcrier::engine::commit::{Commit, Image, InstanceRecord, MessageRecord, StreamRecord};
+use logcrier::engine::commit::{Commit, Image, StreamRecord};
 
 use super::clock::Instant;
 use super::entropy::Entropy;
@@ -87,41 +86,39 @@ impl Disk {
 
     /// Whether all records read back from the disk as they were written.
     pub(crate) fn reads_back(&self) -> Result<(), String> {
-        fn same<T>(record: &T) -> Result<T, String>
+        fn read<T>(record: &T) -> Result<T, String>
         where
             T: serde::Serialize + serde::de::DeserializeOwned,
         {
             let text = serde_json::to_string(record).map_err(|error| error.to_string())?;
             serde_json::from_str(&text).map_err(|error| format!("{error} in {text}"))
         }
+        fn same<'a, T>(records: impl Iterator<Item = &'a T>) -> Result<(), String>
+        where
+            T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug + 'a,
+        {
+            for record in records {
+                (read(record)? == *record)
+                    .then_some(())
+                    .ok_or(format!("{record:?}"))?;
+            }
+            Ok(())
+        }
         for record in self.image.streams.values() {
-            let read: StreamRecord = same(record)?;
             let read = StreamRecord {
+                // It is stored apart.
                 path: record.path.clone(),
-                ..read
+                ..read(record)?
             };
             (read == *record)
                 .then_some(())
                 .ok_or(format!("{record:?}"))?;
         }
-        for record in self.image.instances.values() {
-            let read: InstanceRecord = same(record)?;
-            (read == *record)
-                .then_some(())
-                .ok_or(format!("{record:?}"))?;
-        }
-        for record in self.image.checks.values() {
-            let read: CheckRecord = same(record)?;
-            (read == *record)
-                .then_some(())
-                .ok_or(format!("{record:?}"))?;
-        }
-        for record in self.image.messages.values() {
-            let read: MessageRecord = same(record)?;
-            (read == *record)
-                .then_some(())
-                .ok_or(format!("{record:?}"))?;
-        }
-        Ok(())
+        same(self.image.instances.values())?;
+        same(self.image.rules.values())?;
+        same(self.image.seen.values())?;
+        same(self.image.silences.values())?;
+        same(self.image.checks.values())?;
+        same(self.image.messages.values())
     }
 }

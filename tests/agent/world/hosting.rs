@@ -217,7 +217,7 @@ impl World {
                 Action::Journal(_) => panic!("no rule of this world looks at the journal"),
                 Action::Run(start) => self.run_command(life, start),
                 Action::StopRun(run) => self.stop_command(run),
-                Action::Answer(ticket, outcome) => self.told_of(ticket, outcome),
+                Action::Answer(ticket, outcome) => self.told_of(ticket, outcome.map(drop)),
                 Action::Commit(commit) => {
                     let pledge = Pledge {
                         lines: self.oracle.take_handed(),

@@ -302,8 +302,7 @@ impl Oracle {
     }
 
     /// An instance speaks. The next word must come a window after the sample line
-    /// was written at the earliest; the next
-    /// word must be at least `window` later.
+    /// was written at the earliest.
     pub(crate) fn speaks(
         &mut self,
         now: Instant,
@@ -311,6 +310,11 @@ impl Oracle {
         said: &Said,
         window: Option<Duration>,
     ) {
+        if !matches!(&*said.why, "first" | "summary" | "severity") {
+            // The end of an incident is the end of its window, and so on.
+            self.spoken.remove(counted);
+            return;
+        }
         if said.why == "severity" {
             // Worse news passes through an open window, and the window goes on.
             return;

@@ -72,6 +72,11 @@ impl World {
         let on_disk = self.disk.image.messages.get(&post.message);
         let shares = on_disk.map(|message| message.shares()).unwrap_or_default();
         for said in heard.said.iter().filter(|said| !said.k.is_empty()) {
+            let told = self.told.iter().find(|told| told.key == said.rule);
+            if told.is_some_and(|told| told.wanted.one_instance) {
+                // What it names tells nothing apart.
+                continue;
+            }
             let counted = (origin.to_owned(), said.rule.clone(), said.k.clone());
             let share = shares.iter().find(|share| {
                 let k = share.instance.by.first();
@@ -87,7 +92,6 @@ impl World {
             let ordered = (read_in, said.rule.clone(), said.k.clone());
             self.oracle.in_order(&ordered, message);
             let is_first = self.oracle.is_news(&counted, message);
-            let told = self.told.iter().find(|told| told.key == said.rule);
             if is_first && !matches!(&*said.why, "plain" | "thread" | "digest" | "catch_up") {
                 let window = told.and_then(|told| told::shortest(told.debounce));
                 let window = window.filter(|_| self.is_clock_steady());

@@ -10,12 +10,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use logcrier::engine::Input;
+use logcrier::engine::correlate::silences::Wish;
 use logcrier::engine::schedule::Noticing;
-use logcrier::rules::{PacerKey, Severity};
+use logcrier::rules::{PacerKey, RuleKey, Severity};
 
 use super::World;
 use super::chat::{POISON, Weather};
 use super::clock::Instant;
+use super::commands::SILENCED;
 use super::disk::Mood;
 use super::files::Trouble;
 use super::told::{RULES, Told};
@@ -27,22 +29,23 @@ pub(crate) fn check(told: Told, script: &str, expected: &str) {
 }
 
 pub(crate) fn check_all(told: Vec<Told>, script: &str, expected: &str) {
-    let mut world = World::new(7, told.clone(), Noticing::Hinted);
-    world.story = Some(Vec::new());
-    world.habits.loads_every_commit = true;
-    let mut end = Duration::ZERO;
-    for line in script
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
-    {
-        let (at, what) = line.split_once(' ').expect("a time and what happens");
-        let at = time(at);
-        world.advance(at.saturating_sub(world.clock.now().since(Instant::default())));
-        perform(&mut world, &told, what.trim());
-        end = at;
-    }
-    world.advance(Duration::from_secs(8 * 3600).saturating_sub(end));
+    let mut world = live(&told, script, expected);
+    let parked = world.parked();
+    let names = world.names(&told);
+    world.oracle.weigh(&names, &parked);
+    let story = || world.story.clone().unwrap_or_default().join("\n");
+    assert_eq!(world.oracle.failure, None, "{}", story());
+}
+
+/// As [`check_all`], for rules of which not every hit is an event.
+pub(crate) fn check_said(told: Vec<Told>, script: &str, expected: &str) {
+    let world = live(&told, script, expected);
+    let story = || world.story.clone().unwrap_or_default().join("\n");
+    assert_eq!(world.oracle.failure, None, "{}", story());
+}
+
+fn live(told: &[Told], script: &str, expected: &str) -> World {
+    let world = play(told, script);
     let said: Vec<String> = (world.messages.iter())
         .map(|(at, said, space)| {
             let secs = at.0 / 1_000_000_000;
@@ -62,10 +65,28 @@ pub(crate) fn check_all(told: Vec<Told>, script: &str, expected: &str) {
         .collect();
     let story = || world.story.clone().unwrap_or_default().join("\n");
     assert_eq!(said, expected, "{}", story());
-    let parked = world.parked();
-    let names = world.names(&told);
-    world.oracle.weigh(&names, &parked);
-    assert_eq!(world.oracle.failure, None, "{}", story());
+    world
+}
+
+/// Lives through `script`, and eight hours at least.
+pub(crate) fn play(told: &[Told], script: &str) -> World {
+    let mut world = World::new(7, told.to_vec(), Noticing::Hinted);
+    world.story = Some(Vec::new());
+    world.habits.loads_every_commit = true;
+    let mut end = Duration::ZERO;
+    for line in script
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty())
+    {
+        let (at, what) = line.split_once(' ').expect("a time and what happens");
+        let at = time(at);
+        world.advance(at.saturating_sub(world.clock.now().since(Instant::default())));
+        perform(&mut world, told, what.trim());
+        end = at;
+    }
+    world.advance(Duration::from_secs(8 * 3600).saturating_sub(end));
+    world
 }
 
 /// `05:00` or `1:05:00`.
@@ -118,6 +139,35 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
         }
         ["dev-stands-in"] => world.habits.stands_in = true,
         ["slow-disk"] => world.disk.set(Mood::Slow, forever),
+        // A line that ends what another began, of one value or of all.
+        ["good", mark] => {
+            let (rule, k) = mark.split_once(":k").unwrap_or((mark, ""));
+            let spice = match k {
+                "" => format!("{rule}-ok:"),
+                k => format!("{rule}-ok:k{k};"),
+            };
+            write_good(world, spice.leak());
+        }
+        ["silence", rule, secs] => {
+            let wish = Wish::Add {
+                rule: RuleKey::new(rule),
+                by: Default::default(),
+                length: Duration::from_secs(secs.parse().expect("a number")),
+                reason: "a test".into(),
+                who: "nobody".into(),
+            };
+            world.tell(Input::Silence {
+                ticket: SILENCED,
+                wish,
+            });
+        }
+        ["speak", rule] => {
+            let wish = Wish::EndOf(RuleKey::new(rule));
+            world.tell(Input::Silence {
+                ticket: SILENCED,
+                wish,
+            });
+        }
         ["tear", mark] => drop(write(world, mark, 40, 60)),
         ["finish"] => world.finish(0),
         ["rotate"] => world.rotate(0),
@@ -210,6 +260,17 @@ fn write_spiced(world: &mut World, mark: &str, spice: &'static str) -> usize {
         percent_now: 100,
     };
     world.write(world.logs.len() - 1, &draft).0
+}
+
+/// Writes a line that is no event of any rule.
+fn write_good(world: &mut World, spice: &'static str) {
+    let draft = Draft {
+        marks: Vec::new(),
+        filler: 40,
+        spice,
+        percent_now: 100,
+    };
+    world.write(world.logs.len() - 1, &draft);
 }
 
 fn set_trouble(world: &mut World, trouble: Option<Trouble>) {

@@ -35,6 +35,7 @@ pub(crate) fn input(input: &Input) -> String {
         Input::Found(stream, found) => format!("found #{}: {found:?}", stream.0),
         Input::Ran(run, ran) => format!("run {} ended: {:?}", run.0, ran.ending),
         Input::Told(told) => format!("told of {}: {:?}", told.key, told.ran.ending),
+        Input::Silence { wish, .. } => format!("asked for {wish:?}"),
         Input::Gone(run) => format!("run {} is gone", run.0),
         Input::Committed(id, Ok(())) => format!("committed {}", id.0),
         Input::Committed(id, Err(fault)) => format!("not committed {}: {}", id.0, fault.why),

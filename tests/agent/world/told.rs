@@ -9,6 +9,9 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use logcrier::rules::conditions::{
+    Absence, Conditions, FirstSeen, KEYS_DEFAULT, Resolve, Threshold,
+};
 use logcrier::rules::glob::Glob;
 use logcrier::rules::own;
 use logcrier::rules::pattern::{Pattern, Patterns};
@@ -45,6 +48,67 @@ pub(crate) struct Told {
     pub(crate) thread: ThreadMode,
     pub(crate) own_wording: bool,
     pub(crate) glob: String,
+    pub(crate) wanted: Wanted,
+}
+
+/// What makes a hit of a rule worth saying, in seconds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Wanted {
+    /// So many within a time.
+    pub(crate) threshold: Option<(u32, u64)>,
+    /// A line `alpha-ok:k1;` ends it, if it stays so for this long.
+    pub(crate) resolve: Option<u64>,
+    /// No event for this long ends it.
+    pub(crate) quiet: Option<u64>,
+    /// No hit for this long is an event.
+    pub(crate) absent: Option<u64>,
+    /// Remembered, and learnt before.
+    pub(crate) first_seen: Option<(u64, u64)>,
+    pub(crate) repeat: Vec<u64>,
+    pub(crate) inhibited_by: Vec<&'static str>,
+    pub(crate) max_keys: Option<usize>,
+    /// Whether instances are told apart.
+    pub(crate) one_instance: bool,
+}
+
+impl Wanted {
+    fn conditions(&self, key: &str) -> Conditions {
+        let secs = Duration::from_secs;
+        let ends = format!("{key}-ok:(?:(?<k>k[0-9]+);)?");
+        Conditions {
+            threshold: self.threshold.map(|(count, within)| Threshold {
+                count,
+                within: secs(within),
+                distinct: None,
+            }),
+            resolve: match (self.resolve, self.quiet) {
+                (Some(after), _) => Some(Resolve::Record {
+                    patterns: patterns(&ends),
+                    after: secs(after),
+                }),
+                (None, Some(quiet)) => Some(Resolve::Quiet(secs(quiet))),
+                (None, None) => None,
+            },
+            absent: self.absent.map(secs).map(Absence::For),
+            first_seen: self.first_seen.map(|(remember, learn)| FirstSeen {
+                remember: secs(remember),
+                learn: secs(learn),
+            }),
+            max_keys: self.max_keys.unwrap_or(KEYS_DEFAULT),
+            inhibited_by: (self.inhibited_by.iter())
+                .map(|key| RuleKey::new(key))
+                .collect(),
+            active: None,
+        }
+    }
+}
+
+fn patterns(regex: &str) -> Patterns {
+    let regex = regex::bytes::Regex::new(regex).expect("a regex");
+    Patterns {
+        matches: vec![Arc::new(Pattern::of(&regex))],
+        excepts: Vec::new(),
+    }
 }
 
 /// What a message says.
@@ -69,6 +133,7 @@ impl Told {
             thread: ThreadMode::Rule,
             own_wording: true,
             glob: GLOB.into(),
+            wanted: Wanted::default(),
         }
     }
 
@@ -82,15 +147,16 @@ impl Told {
             },
             journal: None,
             check: None,
-            repeat: Vec::new(),
+            conditions: self.wanted.conditions(self.key),
+            repeat: (self.wanted.repeat.iter())
+                .map(|secs| Duration::from_secs(*secs))
+                .collect(),
             from: self.from,
-            patterns: Patterns {
-                matches: vec![Arc::new(Pattern::of(
-                    &regex::bytes::Regex::new(&regex).expect("a regex"),
-                ))],
-                excepts: Vec::new(),
+            patterns: patterns(&regex),
+            by: match self.wanted.one_instance {
+                true => Vec::new(),
+                false => vec!["k".into()],
             },
-            by: vec!["k".into()],
             severity: self.severity,
             debounce: self.debounce,
             spaces: self
@@ -255,14 +321,15 @@ pub(crate) fn read_back(body: &str) -> Option<Heard> {
     static MEANT_FOR: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^\[(\w+)\] ").expect("a regex"));
     static OWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"n=(\d+) r=(\w+) k=(\w*|\(several\)) why=(\w+) s=(\d{6})?").expect("a regex")
+        Regex::new(r"n=(\d+) r=(\w+) k=(\w*|\(several\)|\(others\)) why=(\w+) s=(\d{6})?")
+            .expect("a regex")
     });
     static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^([\w.]+) on web-1: ([\d,]+) \w+ event\(s\)\n.*?(?:(\w+):(k\d+);|$)")
             .expect("a regex")
     });
     static BUILT_IN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^\S+ \*\w+\* `([\w.]+)` `(?:\w+=)?([^`]*)`\n").expect("a regex")
+        Regex::new(r"^\S+ \*([\w ,]+)\* `([\w.]+)` `(?:\w+=)?([^`]*)`\n").expect("a regex")
     });
     static MORE: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"\*\+([\d,]+) more\* [^\n]*?(, last:)?\n").expect("a regex"));
@@ -319,20 +386,22 @@ pub(crate) fn read_back(body: &str) -> Option<Heard> {
         return Some(heard(vec![said], Vec::new()));
     }
     let found = BUILT_IN.captures(text)?;
+    let is_course = !Severity::ALL.iter().any(|word| word.as_str() == &found[1]);
     let (count, why) = match MORE.captures(text) {
+        more if is_course => (more.map_or(Some(0), |more| number(&more[1]))?, "course"),
         None => (1, "first"),
         Some(more) => match more.get(2) {
             Some(_) => (number(&more[1])?, "summary"),
             None => (number(&more[1])? + 1, "first"),
         },
     };
-    if &found[2] == "(several)" {
-        let (said, unnamed) = several(text, &found[1], count)?;
+    if &found[3] == "(several)" {
+        let (said, unnamed) = several(text, &found[2], count)?;
         return Some(heard(said, unnamed));
     }
     let said = Said {
-        rule: found[1].into(),
-        k: found[2].into(),
+        rule: found[2].into(),
+        k: found[3].into(),
         count,
         why: why.into(),
         line: None,
