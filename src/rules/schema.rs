@@ -336,7 +336,6 @@ fn rule(field: &str) -> Option<Value> {
                 "additionalProperties": false,
                 "properties": {
                     "match": says(texts(), "Regexes of records that end the incident."),
-                    "where": conditions(),
                     "after": says(duration(), "How long it must stay good."),
                     "quiet": says(duration(), "Ends after this long without an event."),
                 },
