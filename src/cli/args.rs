@@ -55,6 +55,15 @@ pub enum Command {
         Exit code 1: no agent answers.")]
     Status(StatusArgs),
 
+    /// Tell what rules would have said of logs of the past
+    #[command(after_help = "Examples:\n  \
+        logcrier replay /var/log/auth.log /var/log/auth.log.*\n  \
+        logcrier replay --rules app.yaml --html report.html app.log.gz\n  \
+        journalctl -o short-iso | logcrier replay --rules sshd.yaml -\n\n\
+        Logs are lived through on the time that stands in their records. Rules are those that \
+        follow a log by its name, or all if none does. Nothing is posted.")]
+    Replay(ReplayArgs),
+
     /// Tell why a line would be posted, or why not
     #[command(after_help = "Examples:\n  \
         logcrier explain 'Nov 21 10:02:11 web-01 sshd[4022]: Failed password for root …'\n  \
@@ -183,6 +192,34 @@ pub struct StatusArgs {
     /// For programs
     #[arg(long)]
     pub json: bool,
+}
+
+/// The arguments of `replay`.
+#[derive(Debug, clap::Args)]
+pub struct ReplayArgs {
+    /// The settings file [default: /etc/logcrier/logcrier.yaml, if it exists]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// A rule file, besides those that the settings name; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub rules: Vec<PathBuf>,
+
+    /// Take the rule of this key, whatever it follows; may be repeated
+    #[arg(long, value_name = "KEY", value_parser = parse_key)]
+    pub rule: Vec<RuleKey>,
+
+    /// Answer in JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// Draw a report into this file
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+
+    /// The logs, also .gz, .zst, .bz2 and .xz; `-` is standard input
+    #[arg(value_name = "LOG", required = true)]
+    pub files: Vec<PathBuf>,
 }
 
 /// The arguments of `explain`.

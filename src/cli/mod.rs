@@ -17,6 +17,8 @@ pub mod check;
 
 pub mod explain;
 
+pub mod replay;
+
 pub mod schema;
 
 pub mod run;
@@ -119,6 +121,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         }
         Command::Status(args) => status::run(&args, &surroundings, out, err),
         Command::Explain(args) => explain::run(&args, &surroundings, out, err),
+        Command::Replay(args) => replay::run(&args, &surroundings, out, err),
         Command::Schema(args) => {
             schema::run(&args, out)?;
             Ok(Outcome::Fine)

@@ -23,7 +23,7 @@ pub mod clock;
 
 pub mod files;
 
-mod unpack;
+pub(crate) mod unpack;
 
 mod walk;
 

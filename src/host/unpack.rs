@@ -224,7 +224,7 @@ impl std::fmt::Debug for Unpacked {
 
 /// Every format here may be several members one behind the other, as `cat a.gz b.gz`
 /// makes them; all of them are read.
-fn decoder(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
+pub(crate) fn decoder(file: File, packing: Packing) -> io::Result<Box<dyn Read + Send>> {
     let file = BufReader::with_capacity(64 << 10, file);
     let kib_max = u32::try_from(DECODER_BYTES_MAX >> 10).unwrap_or(u32::MAX);
     Ok(match packing {

@@ -5,7 +5,8 @@
 //! the chat takes every message. So what is seen here is what the agent would do.
 //!
 //! Plays that are given on it: [`trial`] puts a rule through the tests that it
-//! carries, and [`explain`] tells what becomes of one line.
+//! carries, [`explain`] tells what becomes of one line, and [`history`] lives through
+//! logs of the past on their own time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,6 +15,8 @@ use std::time::Duration;
 pub mod explain;
 
 pub mod trial;
+
+pub mod history;
 
 use crate::engine::answer::Reply;
 use crate::engine::commit::{Image, MessageRecord};

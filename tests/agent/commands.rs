@@ -18,7 +18,13 @@ fn check(world: &World, args: &[&str], code: i32, stdout: &str, stderr: &str) {
     let output = world.run(args);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let directory = world.path("").display().to_string();
-    let here = |bytes| text(bytes).replace(&directory, "");
+    let machine = rustix::system::uname();
+    let machine = format!("`{}`", machine.nodename().to_string_lossy());
+    let here = |bytes| {
+        text(bytes)
+            .replace(&directory, "")
+            .replace(&machine, "`HOST`")
+    };
     assert_eq!(
         (
             here(&output.stdout),
@@ -124,11 +130,91 @@ fn sends_only_where_there_is_a_space() {
 }
 
 #[test]
+fn explains() {
+    let world = world("");
+    world.write(
+        "ssh.yaml",
+        "rules:
+  - key: ssh
+    files: /var/log/auth.log
+    match: 'Failed \\S+ for (?<user>\\w+) from (?<ip>[0-9.]+)'
+    except: 'from 10\\.'
+    by: [ip]
+    space: ops
+  - {key: other, files: /x, match: x+}
+",
+    );
+    let explain = ["explain", "--rules", "ssh.yaml"];
+    check(
+        &world,
+        &[
+            &explain[..],
+            &["Failed password for root from 192.0.2.7 port 22"],
+        ]
+        .concat(),
+        0,
+        "\
+Failed password for root from 192.0.2.7 port 22
+
+ssh: a hit
+  match     Failed \\S+ for (?<user>\\w+) from (?<ip>[0-9.]+)
+  captures  user=root ip=192.0.2.7
+  instance  ip=192.0.2.7
+  severity  warning
+  space     ops
+  thread    ssh
+  now       posts at once:
+            ⚠️ *warning* `ssh` `ip=192.0.2.7`
+            `HOST` · `/var/log/auth.log` · 12:00:00
+            ```
+            Failed password for root from 192.0.2.7 port 22
+            ```
+
+other: no hit, `x+` is not found in it
+
+",
+        "",
+    );
+    check(
+        &world,
+        &[
+            &explain[..],
+            &["--rule", "ssh", "Failed password for root from 10.0.0.1"],
+        ]
+        .concat(),
+        0,
+        "\
+Failed password for root from 10.0.0.1
+ssh: no hit, `except` takes it out: `from 10\\.` is found in it
+
+",
+        "",
+    );
+    let json = [&explain[..], &["--json", "xxx"]].concat();
+    let output = world.run(&json);
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(told["line"], "xxx");
+    assert_eq!(told["rules"][0]["key"], "other");
+    assert_eq!(told["rules"][0]["hit"], true);
+    assert_eq!(told["rules"][0]["posts"].as_array().unwrap().len(), 1);
+    assert_eq!(told["rules"][1]["hit"], false);
+}
+
+#[test]
 fn tells_usage() {
     let world = world("");
     let help = world.run(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
-    for command in ["run", "check", "schema", "send", "sandbox", "demo"] {
+    for command in [
+        "run",
+        "check",
+        "replay",
+        "explain",
+        "schema",
+        "send",
+        "sandbox",
+        "demo",
+    ] {
         assert!(
             stdout(&help).contains(&format!("\n  {command} ")),
             "{command}"

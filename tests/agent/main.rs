@@ -7,6 +7,8 @@ mod layering;
 mod rules;
 mod schema;
 
+mod replay;
+
 mod diagnostics;
 
 mod messages;
