@@ -72,6 +72,18 @@ pub enum Command {
         What would happen is told for an agent that has seen nothing before.")]
     Explain(ExplainArgs),
 
+    /// The packs of rules that came with logcrier
+    #[command(after_help = "Examples:\n  \
+        logcrier rules list\n  \
+        logcrier rules show sshd > /etc/logcrier/rules.d/sshd.yaml\n  \
+        logcrier rules show kernel-oom")]
+    Rules(RulesArgs),
+
+    /// Print the completions of a shell
+    #[command(after_help = "Example:\n  \
+        logcrier completions bash > /etc/bash_completion.d/logcrier")]
+    Completions(CompletionsArgs),
+
     /// Print the JSON Schema of rules or settings, for editors
     #[command(after_help = "Examples:\n  \
         logcrier schema > rules.schema.json\n  \
@@ -244,6 +256,40 @@ pub struct ExplainArgs {
     /// The line; without one, each line of standard input
     #[arg(value_name = "LINE")]
     pub line: Option<String>,
+}
+
+/// The arguments of `rules`.
+#[derive(Debug, clap::Args)]
+pub struct RulesArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: RulesCommand,
+}
+
+/// What can be done with packs.
+#[derive(Debug, Subcommand)]
+pub enum RulesCommand {
+    /// Tell which packs and rules there are
+    #[command(after_help = "Example:\n  logcrier rules list")]
+    List,
+
+    /// Print a pack, or one rule
+    #[command(
+        after_help = "Examples:\n  logcrier rules show sshd\n  logcrier rules show kernel-oom"
+    )]
+    Show {
+        /// The name of a pack or the key of a rule
+        #[arg(value_name = "NAME")]
+        name: String,
+    },
+}
+
+/// The arguments of `completions`.
+#[derive(Debug, clap::Args)]
+pub struct CompletionsArgs {
+    /// Of which shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 /// The arguments of `schema`.

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 
 pub mod args;
 
@@ -16,6 +16,8 @@ mod journal;
 pub mod check;
 
 pub mod explain;
+
+pub mod packs;
 
 pub mod replay;
 
@@ -122,6 +124,11 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         Command::Status(args) => status::run(&args, &surroundings, out, err),
         Command::Explain(args) => explain::run(&args, &surroundings, out, err),
         Command::Replay(args) => replay::run(&args, &surroundings, out, err),
+        Command::Rules(args) => packs::run(&args.command, out, err),
+        Command::Completions(args) => {
+            clap_complete::generate(args.shell, &mut Args::command(), "logcrier", out);
+            Ok(Outcome::Fine)
+        }
         Command::Schema(args) => {
             schema::run(&args, out)?;
             Ok(Outcome::Fine)

@@ -201,6 +201,31 @@ ssh: no hit, `except` takes it out: `from 10\\.` is found in it
 }
 
 #[test]
+fn shows_what_it_came_with() {
+    let world = world("");
+    let list = stdout(&world.run(&["rules", "list"]));
+    assert!(list.contains("\n  kernel-oom "), "{list}");
+    assert!(list.starts_with("error: Errors of any program"), "{list}");
+    let pack = stdout(&world.run(&["rules", "show", "sshd"]));
+    world.write("sshd.yaml", &pack);
+    let rule = stdout(&world.run(&["rules", "show", "kernel-oom"]));
+    world.write("oom.yaml", &rule);
+    check(&world, &["check", "sshd.yaml"], 0, "", "fine: 8 rules\n");
+    check(&world, &["check", "oom.yaml"], 0, "", "fine: 1 rule\n");
+    check(
+        &world,
+        &["rules", "show", "kernel-om"],
+        1,
+        "",
+        "error: no pack or rule `kernel-om` came with logcrier; did you mean `kernel-oom`?\n",
+    );
+    for shell in ["bash", "zsh", "fish"] {
+        let output = stdout(&world.run(&["completions", shell]));
+        assert!(output.contains("explain"), "{shell}");
+    }
+}
+
+#[test]
 fn tells_usage() {
     let world = world("");
     let help = world.run(&["--help"]);
@@ -210,6 +235,8 @@ fn tells_usage() {
         "check",
         "replay",
         "explain",
+        "rules",
+        "completions",
         "schema",
         "send",
         "sandbox",
