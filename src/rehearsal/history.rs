@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{Files, Said, Stage, space_of_paper};
+use super::{Files, Said, Stage, search, space_of_paper};
 use crate::engine::Input;
 use crate::engine::identity::{Facts, Place};
 use crate::engine::ids::StreamId;
 use crate::engine::message::Surface;
-use crate::engine::scan::{self, Ending, Hit, Region, Scanned};
+use crate::engine::scan::{Ending, Hit, Region, Scanned};
 use crate::engine::schedule::{Entry, Fault, Hint, Look, LookAt, Read, ReadDone};
 use crate::engine::stamp::Stamp;
 use crate::engine::time::Wall;
@@ -417,7 +417,7 @@ impl<'a> Past<'a> {
                     false => Ending::Leave,
                 },
             };
-            let scanned = scan::scan(region, &reader.read.matcher);
+            let scanned = search(&reader.read, region);
             self.n_lines += scanned.n_lines;
             reader.is_binary = scanned.is_binary;
             if !reader.is_binary {

@@ -23,6 +23,7 @@ use crate::engine::commit::{Image, MessageRecord};
 use crate::engine::ids::MessageId;
 use crate::engine::message::Surface;
 use crate::engine::outbox::Post;
+use crate::engine::scan::{self, Region, Scanned};
 use crate::engine::schedule::{
     Entry, Fault, Found, Listing, Look, LookAt, Noticing, Read, ReadDone, Turn,
 };
@@ -243,6 +244,11 @@ impl Said {
         let body: serde_json::Value = serde_json::from_str(&self.body).unwrap_or_default();
         body["text"].as_str().unwrap_or_default().to_owned()
     }
+}
+
+/// Searches a region as the engine asks for it.
+fn search(read: &Read, region: Region<'_>) -> Scanned {
+    scan::scan(region, &read.matcher)
 }
 
 /// A space that nothing is ever sent to.

@@ -12,14 +12,14 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::explain::{self, Seen};
-use super::{Files, Said, Stage, space_of_paper};
+use super::{Files, Said, Stage, search, space_of_paper};
 use crate::diagnostic::Report;
 use crate::engine::Input;
 use crate::engine::checks::Told;
 use crate::engine::checks::finding::{Captured, Ended, HEAD_BYTES_MAX, Ran, TAIL_BYTES_MAX};
 use crate::engine::identity::{Facts, Place, fingerprint};
 use crate::engine::message::Surface;
-use crate::engine::scan::{self, REGION_BYTES_MAX, Region};
+use crate::engine::scan::{REGION_BYTES_MAX, Region};
 use crate::engine::schedule::{Entry, Fault, Hint, Look, LookAt, Read, ReadDone};
 use crate::engine::time::Wall;
 use crate::rules::examples::{Examples, Happens, MustMatch, Pace, Step};
@@ -345,16 +345,14 @@ impl Files for Log {
         ) else {
             return Ok(ReadDone::Changed);
         };
-        let mut scanned = scan::scan(
-            Region {
-                bytes,
-                offset: read.offset,
-                before,
-                skipping: read.skipping,
-                ending: read.ending,
-            },
-            &read.matcher,
-        );
+        let region = Region {
+            bytes,
+            offset: read.offset,
+            before,
+            skipping: read.skipping,
+            ending: read.ending,
+        };
+        let mut scanned = search(read, region);
         for hit in &mut scanned.hits {
             // It happens now, whatever time somebody copied into the test.
             hit.stamp = None;

@@ -31,6 +31,10 @@ impl Surroundings for Paper {
         true
     }
 
+    fn is_exposed(&self, _: &Path) -> bool {
+        false
+    }
+
     fn zone(&self, name: &str) -> Option<TimeZone> {
         TimeZone::get(name).ok()
     }

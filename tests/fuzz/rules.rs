@@ -34,6 +34,10 @@ impl Surroundings for Paper {
         false
     }
 
+    fn is_exposed(&self, _: &Path) -> bool {
+        false
+    }
+
     fn zone(&self, _: &str) -> Option<jiff::tz::TimeZone> {
         None
     }
