@@ -7,7 +7,7 @@
 //! 1. Most patterns hold words without which they are not found: `literals` finds them,
 //!    `grams` looks for all of them at once, at few bytes of the block.
 //! 2. For the others there is one automaton, without captures, that `walk` leads through
-//!    the block. What it looks for is `generous`: nothing of what looks around but `^`, and
+//!    the block. What it looks for is `generous`: of what looks around only beginnings, and
 //!    beyond ASCII one character is as good as another.
 //! 3. On a line that gives reason to, the regexes decide that may be found in it, and give
 //!    the captures.
@@ -34,6 +34,7 @@ mod others;
 mod record;
 mod walk;
 
+use generous::{Generous, hir_of};
 pub use matcher::{Match, Matcher};
 pub use record::record_in;
 
@@ -59,7 +60,24 @@ pub struct Pattern {
     compiled: OnceLock<meta::Regex>,
 }
 
+/// What it costs to look for a rule in lines that are no hits, the cheapest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Cost {
+    /// Nearly nothing: it cannot be found without some word of three letters or more.
+    Words,
+    /// An automaton goes through every byte, together with others of its kind.
+    EveryByte,
+    /// The regex is tried on every line: it may be found in nothing.
+    EveryLine,
+}
+
 impl Patterns {
+    /// What it costs to look for the rule in every line: that of its costliest regex.
+    pub fn cost(&self) -> Cost {
+        let costs = self.matches.iter().map(|pattern| pattern.cost());
+        costs.max().unwrap_or(Cost::Words)
+    }
+
     /// The names of all captures, each once, in the order of the patterns.
     pub fn capture_names(&self) -> Vec<Arc<str>> {
         let mut names: Vec<Arc<str>> = Vec::new();
@@ -89,6 +107,20 @@ impl Pattern {
     /// The regex as text.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+
+    /// What it costs to look for it in every line.
+    pub fn cost(&self) -> Cost {
+        let Some(hir) = hir_of(self) else {
+            return Cost::EveryLine;
+        };
+        if literals::required(&hir).is_some() {
+            return Cost::Words;
+        }
+        match Generous::of(&hir) {
+            Some(_) => Cost::EveryByte,
+            None => Cost::EveryLine,
+        }
     }
 
     fn regex(&self) -> &meta::Regex {

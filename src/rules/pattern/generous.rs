@@ -1,6 +1,8 @@
 //! Patterns that are found wherever others are, and cost less.
 
-use regex_syntax::hir::{self, Class, ClassBytes, ClassBytesRange, Hir, HirKind, Look};
+use regex_syntax::hir::{
+    self, Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look,
+};
 
 use super::Pattern;
 
@@ -12,6 +14,9 @@ const REPEATED_MAX: u32 = 64;
 
 /// How many parts a pattern is taken apart into, at most.
 const PARTS_MAX: usize = 1_024;
+
+/// What words of ASCII are made of.
+const WORD: [(u8, u8); 4] = [(b'0', b'9'), (b'A', b'Z'), (b'_', b'_'), (b'a', b'z')];
 
 /// Returns the parsed form of a regex that compiled.
 pub(super) fn hir_of(pattern: &Pattern) -> Option<Hir> {
@@ -25,8 +30,9 @@ pub(super) fn hir_of(pattern: &Pattern) -> Option<Hir> {
 /// A pattern that is found in every line with a record in which another one is found,
 /// and that never spans lines.
 ///
-/// Of what looks around only the beginning of the record is kept. Where a pattern
-/// allows for nearly anything in between (`.*`, `\S+`), one side of it must do: an
+/// Of what looks around only the beginning of the record is kept, and the beginning of
+/// a word before a letter or digit of ASCII. What looks ahead would see what is behind a
+/// record that was cut. Where a pattern allows for nearly anything in between (`.*`, `\S+`), one side of it must do: an
 /// automaton that had to keep in mind what it saw before would have twice the states
 /// for each such pattern.
 #[derive(Debug)]
@@ -47,9 +53,12 @@ struct Part {
 impl Generous {
     /// None if it would be found everywhere.
     pub(super) fn of(hir: &Hir) -> Option<Self> {
-        let mut rows = vec![Vec::new()];
-        split(hir, &mut rows);
-        let rows = rows.into_iter().map(|parts| Self {
+        let mut rows = Rows {
+            rows: vec![Vec::new()],
+            ..Rows::default()
+        };
+        rows.split(hir);
+        let rows = rows.rows.into_iter().map(|parts| Self {
             parts: trimmed(parts),
         });
         let rarest = rows.max_by(|one, other| one.rarity().total_cmp(&other.rarity()))?;
@@ -91,6 +100,15 @@ impl Generous {
     }
 }
 
+/// Rows of parts, while a pattern is taken apart.
+#[derive(Debug, Default)]
+struct Rows {
+    rows: Vec<Vec<Part>>,
+    n_parts: usize,
+    /// Whether the next part begins or ends a word.
+    is_at_boundary: bool,
+}
+
 /// Without what may be left out at both ends: a pattern is found without it, too.
 fn trimmed(mut parts: Vec<Part>) -> Vec<Part> {
     let is_needed =
@@ -103,59 +121,116 @@ fn trimmed(mut parts: Vec<Part>) -> Vec<Part> {
     parts.split_off(first)
 }
 
-/// Adds a pattern to a row of parts, and begins another row behind each gap.
-fn split(hir: &Hir, rows: &mut Vec<Vec<Part>>) {
-    let n_parts: usize = rows.iter().map(Vec::len).sum();
-    if n_parts + rows.len() > PARTS_MAX {
-        rows.push(Vec::new());
-        return;
+impl Rows {
+    /// Adds a pattern to the last row, and begins another row behind each gap.
+    fn split(&mut self, hir: &Hir) {
+        if self.n_parts > PARTS_MAX {
+            self.begin();
+            return;
+        }
+        match hir.kind() {
+            HirKind::Concat(parts) => {
+                for part in parts {
+                    self.split(part);
+                }
+            }
+            HirKind::Capture(capture) => self.split(&capture.sub),
+            HirKind::Literal(literal) => {
+                for byte in &literal.0 {
+                    self.add(&Hir::literal([*byte]));
+                }
+            }
+            HirKind::Repetition(repetition) => {
+                let n_sure = repetition.min.min(REPEATED_MAX);
+                for _ in 0..n_sure {
+                    self.split(&repetition.sub);
+                }
+                if repetition.max == Some(n_sure) {
+                    return;
+                }
+                if n_sure < repetition.min || is_wide(&repetition.sub) {
+                    self.begin();
+                    return;
+                }
+                let mut rest = repetition.with((*repetition.sub).clone());
+                rest.min = 0;
+                rest.max = repetition.max.map(|max| max - n_sure);
+                self.add(&Hir::repetition(rest));
+            }
+            HirKind::Look(Look::WordUnicode) => self.is_at_boundary = true,
+            HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) | HirKind::Alternation(_) => {
+                self.add(hir);
+            }
+        }
     }
-    match hir.kind() {
-        HirKind::Concat(parts) => {
-            for part in parts {
-                split(part, rows);
-            }
-        }
-        HirKind::Capture(capture) => split(&capture.sub, rows),
-        HirKind::Literal(literal) => {
-            for byte in &literal.0 {
-                add(&Hir::literal([*byte]), rows);
-            }
-        }
-        HirKind::Repetition(repetition) => {
-            let n_sure = repetition.min.min(REPEATED_MAX);
-            for _ in 0..n_sure {
-                split(&repetition.sub, rows);
-            }
-            if repetition.max == Some(n_sure) {
-                return;
-            }
-            if n_sure < repetition.min || is_wide(&repetition.sub) {
-                rows.push(Vec::new());
-                return;
-            }
-            let mut rest = repetition.with((*repetition.sub).clone());
-            rest.min = 0;
-            rest.max = repetition.max.map(|max| max - n_sure);
-            add(&Hir::repetition(rest), rows);
-        }
-        HirKind::Empty | HirKind::Look(_) | HirKind::Class(_) | HirKind::Alternation(_) => {
-            add(hir, rows);
+
+    fn begin(&mut self) {
+        self.n_parts += 1;
+        self.is_at_boundary = false;
+        self.rows.push(Vec::new());
+    }
+
+    fn add(&mut self, hir: &Hir) {
+        let generous = match self.is_at_boundary {
+            true => at_boundary(hir),
+            false => generous_part(hir),
+        };
+        if let Some(row) = self.rows.last_mut()
+            && !matches!(generous.kind(), HirKind::Empty)
+        {
+            self.n_parts += 1;
+            self.is_at_boundary = false;
+            row.push(Part {
+                n_positions: n_positions(hir),
+                rarity: rarity(&generous),
+                hir: generous,
+            });
         }
     }
 }
 
-fn add(hir: &Hir, rows: &mut [Vec<Part>]) {
-    let hir = generous_part(hir);
-    if let Some(row) = rows.last_mut()
-        && !matches!(hir.kind(), HirKind::Empty)
-    {
-        row.push(Part {
-            n_positions: n_positions(&hir),
-            rarity: rarity(&hir),
-            hir,
-        });
+/// A part of a pattern at the boundary of a word. Where it begins with a letter or digit
+/// of ASCII there is none before it, whatever Unicode says of others.
+fn at_boundary(hir: &Hir) -> Hir {
+    let begin = |hir: Hir| Hir::concat(vec![Hir::look(Look::WordAscii), hir]);
+    match hir.kind() {
+        HirKind::Literal(literal) if literal.0.first().is_some_and(is_word) => {
+            begin(generous_part(hir))
+        }
+        HirKind::Class(class) => {
+            let (mut word, mut rest) = (class.clone(), class.clone());
+            match (&mut word, &mut rest) {
+                (Class::Unicode(word), Class::Unicode(rest)) => {
+                    let known =
+                        WORD.map(|(from, to)| ClassUnicodeRange::new(from.into(), to.into()));
+                    word.intersect(&ClassUnicode::new(known));
+                    rest.difference(word);
+                }
+                (Class::Bytes(word), Class::Bytes(rest)) => {
+                    let known = WORD.map(|(from, to)| ClassBytesRange::new(from, to));
+                    word.intersect(&ClassBytes::new(known));
+                    rest.difference(word);
+                }
+                (Class::Unicode(_), Class::Bytes(_)) | (Class::Bytes(_), Class::Unicode(_)) => {}
+            }
+            Hir::alternation(vec![begin(generous_class(&word)), generous_class(&rest)])
+        }
+        HirKind::Capture(capture) => at_boundary(&capture.sub),
+        HirKind::Alternation(parts) => Hir::alternation(parts.iter().map(at_boundary).collect()),
+        HirKind::Concat(parts) if parts[0].properties().minimum_len() != Some(0) => {
+            let (first, rest) = (at_boundary(&parts[0]), parts[1..].iter().map(generous_part));
+            Hir::concat([first].into_iter().chain(rest).collect())
+        }
+        HirKind::Empty
+        | HirKind::Look(_)
+        | HirKind::Literal(_)
+        | HirKind::Repetition(_)
+        | HirKind::Concat(_) => generous_part(hir),
     }
+}
+
+fn is_word(byte: &u8) -> bool {
+    WORD.iter().any(|(from, to)| (from..=to).contains(&byte))
 }
 
 fn is_wide(hir: &Hir) -> bool {
@@ -175,7 +250,8 @@ fn is_wide(hir: &Hir) -> bool {
 fn rarity(hir: &Hir) -> f64 {
     match hir.kind() {
         HirKind::Empty => 0.0,
-        HirKind::Look(_) => 3.0,
+        // An automaton that may not begin anywhere has few states.
+        HirKind::Look(_) => 14.0,
         HirKind::Literal(literal) => 6.0 * literal.0.len() as f64,
         HirKind::Class(class) => (95.0 / n_ascii(class).clamp(1, 95) as f64).log2(),
         HirKind::Repetition(repetition) => {

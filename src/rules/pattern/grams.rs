@@ -127,6 +127,7 @@ impl Fours {
     }
 
     /// Tells of every string in a text: where, and for whom.
+    #[inline(never)]
     pub(super) fn find(&self, text: &[u8], on_hit: &mut impl FnMut(usize, u32)) {
         let mut at = 0;
         while let Some(step) = step_at(text, at) {
@@ -186,6 +187,7 @@ impl Few {
     }
 
     /// Tells of every string in a text: where, and for whom.
+    #[inline(never)]
     pub(super) fn find(&self, text: &[u8], on_hit: &mut impl FnMut(usize, u32)) {
         let mut span = Span::from(0..text.len());
         while let Some(found) = self.searcher.find_in(text, span) {
@@ -224,6 +226,7 @@ impl Threes {
     }
 
     /// Tells of every string in a text: where, and for whom.
+    #[inline(never)]
     pub(super) fn find(&self, text: &[u8], on_hit: &mut impl FnMut(usize, u32)) {
         let mut at = 0;
         while let Some(step) = step_at(text, at) {

@@ -149,10 +149,14 @@ impl Matcher {
         });
     }
 
-    /// Tells on which lines of a region how many regexes are tried to find its hits. What
-    /// is not told of is not looked at more closely.
-    pub fn trials(&self, region: &[u8], on_line: &mut dyn FnMut(Range<usize>, usize)) {
-        self.candidates(region, &mut |line, patterns| on_line(line, patterns.len()));
+    /// Tells which regexes are tried on which lines of a region to find its hits: the line,
+    /// and the rule of the regex. What is not told of is not looked at more closely.
+    pub fn trials(&self, region: &[u8], on_trial: &mut dyn FnMut(Range<usize>, usize)) {
+        self.candidates(region, &mut |line, patterns| {
+            for number in patterns {
+                on_trial(line.clone(), self.owners[*number as usize].0);
+            }
+        });
     }
 
     /// Finds the lines that patterns may be found in, and those patterns.

@@ -7,7 +7,7 @@ use regex::bytes::{Regex, RegexSet};
 
 use super::matcher::line_end;
 use super::record::{CAPTURE_CHARS_MAX, Record};
-use super::{Match, Matcher, Pattern, Patterns, record_in};
+use super::{Cost, Match, Matcher, Pattern, Patterns, record_in};
 use crate::secrets::Redactor;
 
 fn patterns<T: AsRef<str>, E: AsRef<str>>(matches: &[T], excepts: &[E]) -> Patterns {
@@ -176,9 +176,7 @@ fn no_line_is_looked_at_without_a_reason() {
     let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 1000);
     let tried = |region: &[u8]| {
         let mut tried = Vec::new();
-        matcher.trials(region, &mut |line, n_regexes| {
-            tried.push((line.start, n_regexes));
-        });
+        matcher.trials(region, &mut |line, rule| tried.push((line.start, rule)));
         tried
     };
     let quiet = "\
@@ -195,7 +193,20 @@ fn no_line_is_looked_at_without_a_reason() {
     ]
     .concat();
     let second = quiet.len() + "sda1: I/O error\n".len() + quiet.len();
-    assert_eq!(tried(told.as_bytes()), [(quiet.len(), 1), (second, 1)]);
+    assert_eq!(tried(told.as_bytes()), [(quiet.len(), 1), (second, 4)]);
+}
+
+#[test]
+fn knows_what_a_rule_costs() {
+    for (regexes, expected) in [
+        (&["OOM", r"(?i)out of \w+"][..], Cost::Words),
+        (&[r"\d{3}-\d{4}"], Cost::EveryByte),
+        (&["OOM", r"^\d+$"], Cost::EveryByte),
+        (&["OOM", "^$"], Cost::EveryLine),
+        (&[], Cost::Words),
+    ] {
+        assert_eq!(matching(regexes).cost(), expected, "{regexes:?}");
+    }
 }
 
 #[test]

@@ -36,7 +36,7 @@ const CELLS: usize = 1 << 16;
 const LOUD: u16 = 1 << 15;
 
 /// States that a pattern may have by itself.
-const STATES_ALONE_MAX: usize = 160;
+const STATES_ALONE_MAX: usize = 600;
 
 /// How many characters of a pattern are looked for, about, if it has too many states:
 /// the first that will do.
@@ -190,6 +190,7 @@ impl Walk {
 
     /// Tells of every pattern in every line of a text: somewhere in the line, and the
     /// pattern's number.
+    #[inline(never)]
     pub(super) fn find(&self, text: &[u8], on_hit: &mut impl FnMut(usize, u32)) {
         if text.len() < LANES_BYTES_MIN {
             self.stroll(text, 0..text.len(), self.start, on_hit);
