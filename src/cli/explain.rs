@@ -68,10 +68,10 @@ fn explain_line(
     let mut hits = Vec::new();
     let mut others = Vec::new();
     for rule in asked {
-        let seen = explain::see(rule, line, &explain::matcher_of(rule, rules));
+        let seen = explain::see(rule, line, &explain::searcher_of(rule, rules));
         match seen {
             Seen::Hit { .. } => hits.push((*rule, seen)),
-            Seen::NotFound | Seen::Excepted(_) => others.push((*rule, seen)),
+            Seen::NotFound | Seen::Unfit | Seen::Excepted(_) => others.push((*rule, seen)),
         }
     }
     // Those that nearly hit say more than those that have nothing to do with it.

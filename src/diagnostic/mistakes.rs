@@ -4,13 +4,14 @@
 //! tone: lower case, no full stop, what was found and what was expected, and then
 //! something to type.
 //!
-//! By topic: `yaml`, `fields` of any kind, `rules`, those of `commands`, the `tests` that
-//! they carry, `settings`.
+//! By topic: `yaml`, `fields` of any kind, `rules`, those of `records` and of
+//! `commands`, the `tests` that they carry, `settings`.
 
 use super::{Diagnostic, Level, Place, Report, Span};
 
 mod commands;
 mod fields;
+mod records;
 mod rules;
 mod settings;
 mod tests;

@@ -39,7 +39,13 @@ fn body_with(said: &Said<'_>, n_samples: usize, sample_chars: usize) -> Value {
     let tally = said.tally;
     let mut sections = vec![json!({ "widgets": rows(said) })];
     if said.own_text.is_none() {
-        let samples: Vec<Value> = (said.samples.iter())
+        let mut samples = said.samples.clone();
+        if let (Some(first), Some(surrounded), usize::MAX) =
+            (samples.first_mut(), &said.surrounded, n_samples)
+        {
+            first.clone_from(surrounded);
+        }
+        let samples: Vec<Value> = (samples.iter())
             .take(n_samples)
             .map(|sample| sample_widget(&markup::shorten(sample, sample_chars)))
             .collect();

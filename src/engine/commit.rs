@@ -24,6 +24,7 @@ use super::journal::Position;
 use super::kinship::Packing;
 use super::message::Draft;
 use super::time::Wall;
+use crate::rules::records::reading::ReadingKey;
 use crate::rules::{RuleKey, Severity, SpaceName};
 
 /// One atomic change of what is on disk.
@@ -117,6 +118,9 @@ pub struct StreamRecord {
     /// The name by which the rules follow it, even after it was renamed.
     #[serde(with = "name_bytes")]
     pub name: PathBuf,
+    /// How it is read; the ordinary way if nothing is said.
+    #[serde(default, skip_serializing_if = "ReadingKey::is_ordinary")]
+    pub reading: ReadingKey,
     /// Whether another file stands at its path now.
     pub rotated: bool,
     /// The file whose content it may have, while that is not settled.

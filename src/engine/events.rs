@@ -147,7 +147,7 @@ impl InstanceId {
             by: rule
                 .by
                 .iter()
-                .map(|name| bounded(sample.capture(name).unwrap_or_default()))
+                .map(|name| bounded(sample.value(name).unwrap_or_default()))
                 .collect(),
         }
     }
@@ -174,7 +174,7 @@ impl Event {
         Self {
             id: ids.event(generation, hit.start, &rule.key),
             instance: InstanceId::of(rule, &hit.sample),
-            severity: rule.severity,
+            severity: severity_of(rule, &hit.sample),
             at,
             sample: hit.sample.clone(),
             source: source.clone(),
@@ -197,6 +197,12 @@ impl Event {
 }
 
 impl Sample {
+    /// The text of a named capture that took part, else of a field that was kept.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        let field = || self.fields.iter().find(|(found, _)| **found == *name);
+        (self.capture(name)).or_else(|| field().map(|(_, text)| text.as_str()))
+    }
+
     /// The text of a named capture, if it took part.
     pub fn capture(&self, name: &str) -> Option<&str> {
         self.captures
@@ -204,6 +210,12 @@ impl Sample {
             .find(|(found, _)| &**found == name)
             .map(|(_, text)| text.as_str())
     }
+}
+
+/// How bad an event of a rule is, by what was found.
+pub fn severity_of(rule: &Rule, sample: &Sample) -> Severity {
+    let told = (rule.severity_of.as_ref()).and_then(|of| of.severity(sample.value(&of.from)));
+    told.unwrap_or(rule.severity)
 }
 
 impl fmt::Debug for EventId {

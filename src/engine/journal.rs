@@ -14,13 +14,14 @@ use serde_json::Value;
 
 use super::correlate::Role;
 use super::own::Trouble;
-use super::scan::{self, LINE_BYTES_MAX, Sample};
+use super::scan::{self, Sample};
 use super::schedule::Fault;
 use super::time::{Moment, Wall};
 use crate::rules::RuleSet;
 use crate::rules::journal::{Facts, Selection};
 use crate::rules::own::Own;
-use crate::rules::pattern::Matcher;
+use crate::rules::records::reading::Reading;
+use crate::rules::records::searcher::{Searcher, Selector};
 
 /// The longest wait before the journal is tried again.
 const RETRY_MAX: Duration = Duration::from_secs(30);
@@ -59,7 +60,7 @@ pub struct Journal {
 /// All rules of the journal, ready to search.
 #[derive(Debug)]
 pub struct Search {
-    matcher: Matcher,
+    searcher: Searcher,
     rules: Vec<Watching>,
 }
 
@@ -300,15 +301,20 @@ impl Journal {
 impl Search {
     fn of(rules: &RuleSet) -> Option<Self> {
         let mut watching = Vec::new();
-        let mut patterns = Vec::new();
+        let mut selectors = Vec::new();
         for (rule, of) in rules.rules.iter().enumerate() {
             let Some(selection) = &of.journal else {
                 continue;
             };
             // What ends an incident is judged after what it is made of.
-            let ends = of.conditions.resolving().map(|ends| (Role::Resolve, ends));
-            for (role, pattern) in std::iter::once((Role::Match, &of.patterns)).chain(ends) {
-                patterns.push(pattern);
+            let hits = (Role::Match, (**of).clone());
+            let ends = of.ending().map(|ending| (Role::Resolve, ending));
+            for (role, rule_of_role) in std::iter::once(hits).chain(ends) {
+                selectors.push(Selector {
+                    patterns: rule_of_role.patterns,
+                    conditions: rule_of_role.filter,
+                    kept: rule_of_role.kept,
+                });
                 watching.push(Watching {
                     rule,
                     role,
@@ -319,9 +325,9 @@ impl Search {
         if watching.is_empty() {
             return None;
         }
-        let matcher = Matcher::new(&patterns, LINE_BYTES_MAX).hiding(rules.redactor.clone());
+        let searcher = Searcher::of(Reading::default(), selectors, Vec::new(), &rules.redactor);
         Some(Self {
-            matcher,
+            searcher,
             rules: watching,
         })
     }
@@ -362,7 +368,7 @@ impl Search {
             entry.write_record(&mut records);
             entries.push((start, entry));
         }
-        for hit in scan::search_records(&records, &self.matcher) {
+        for hit in scan::search_records(&records, &self.searcher) {
             let start = usize::try_from(hit.start).unwrap_or(usize::MAX);
             let Ok(idx) = entries.binary_search_by_key(&start, |(start, _)| *start) else {
                 continue;

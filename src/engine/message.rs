@@ -364,6 +364,8 @@ pub(super) struct Said<'a> {
     pub(super) total: u64,
     /// The record it is mainly about, then other ones.
     pub(super) samples: Vec<String>,
+    /// The first of these with the lines around it, if they are wanted.
+    pub(super) surrounded: Option<String>,
     /// The runbook's address.
     pub(super) runbook: Option<&'a str>,
     /// Who is called.
@@ -418,6 +420,7 @@ pub fn word(
         when: when(tally, now, &surface.zone),
         total: draft.total,
         samples: samples(tally, draft.reason),
+        surrounded: surrounded(main_sample(tally, draft.reason)),
         runbook: rule.and_then(|rule| rule.runbook.as_deref()),
         mentions: rule.and_then(|rule| mentions(&rule.mention, draft)),
     };
@@ -471,7 +474,10 @@ fn text(said: &Said<'_>, reason: Reason) -> String {
             markup::shorten(&text.replace("```", ""), OWN_TEXT_CHARS_MAX / 4),
         ],
         None => vec![
-            markup::block(&said.samples.join("\n")),
+            match &said.surrounded {
+                Some(surrounded) => markup::block(surrounded),
+                None => markup::block(&said.samples.join("\n")),
+            },
             markup::block(main),
             markup::block(&markup::shorten(main, OTHER_SAMPLE_CHARS_MAX)),
         ],
@@ -643,8 +649,7 @@ fn values(rule: Option<&Rule>, instance: &InstanceId, draft: &Draft, surface: &S
         ("host", Value::Text(surface.host.clone())),
         ("source", Value::Text(main.source.to_string())),
         ("line", Value::Text(sample_line(main, 1_000))),
-        // The fields of a plain line are what was captured of it.
-        ("fields", Value::Map(captures.clone())),
+        ("fields", fields(rule, &main.sample, &captures)),
         ("captures", Value::Map(captures)),
         ("labels", Value::Map(labels)),
         ("count", number(tally.count)),
@@ -668,6 +673,22 @@ fn values(rule: Option<&Rule>, instance: &InstanceId, draft: &Draft, surface: &S
         values.insert("perf".to_owned(), Value::Map(perf));
     }
     Values(values)
+}
+
+/// The fields of a record, by their names with dots; those of a plain line are what was
+/// captured of it.
+fn fields(rule: Option<&Rule>, sample: &Sample, captures: &BTreeMap<String, String>) -> Value {
+    let Some(rule) = rule.filter(|rule| rule.reading.format.is_structured()) else {
+        return Value::Map(captures.clone());
+    };
+    // A field that is not there is empty.
+    let mut fields: BTreeMap<String, String> = (rule.kept.names.iter())
+        .map(|name| (name.to_string(), String::new()))
+        .collect();
+    for (name, text) in &sample.fields {
+        fields.insert(name.to_string(), text.clone());
+    }
+    Value::Nested(fields)
 }
 
 /// The record that a message is mainly about.
@@ -712,6 +733,19 @@ fn samples(tally: &Tally, reason: Reason) -> Vec<String> {
     }
     lines.truncate(1 + SAMPLES_MAX);
     lines
+}
+
+/// A record between the lines around it, which are set back.
+fn surrounded(shown: &Shown) -> Option<String> {
+    let around = shown.sample.around.as_ref()?;
+    let set_back = |lines: &str| {
+        let lines = lines.lines().map(|line| format!("  {line}"));
+        lines.collect::<Vec<String>>().join("\n")
+    };
+    let record = sample_line(shown, 1_000);
+    let parts = [set_back(&around.before), record, set_back(&around.after)];
+    let parts: Vec<String> = parts.into_iter().filter(|part| !part.is_empty()).collect();
+    Some(parts.join("\n"))
 }
 
 /// A record cut to a number of characters, saying how many bytes are not shown.

@@ -41,6 +41,8 @@ pub mod stream;
 
 pub mod schedule;
 
+pub mod schedules;
+
 pub mod identity;
 
 pub mod kinship;
@@ -48,6 +50,8 @@ pub mod kinship;
 pub mod stamp;
 
 pub mod scan;
+
+pub mod records;
 
 pub mod events;
 
@@ -110,9 +114,8 @@ use message::{Reason, Surface};
 use outbox::{Outbox, Outcome, Post};
 use own::Trouble;
 use scan::{Ending, Hit};
-use schedule::{
-    Fault, Found, Hint, Listing, Look, Notice, Noticing, ReadDone, Schedule, Start, Turn,
-};
+use schedule::{Fault, Found, Hint, Listing, Look, Notice, Noticing, ReadDone, Start, Turn};
+use schedules::Schedules;
 use time::{Moment, Now, Wall};
 
 use crate::rules::{Rule, RuleKey, RuleSet, SpaceName};
@@ -277,7 +280,7 @@ pub struct Engine {
     surface: Surface,
     ids: Ids,
     rng: fastrand::Rng,
-    schedule: Schedule,
+    schedule: Schedules,
     correlate: Correlate,
     checks: Checks,
     journal: Journal,
@@ -347,7 +350,7 @@ impl Engine {
         let mut engine = Self {
             ids,
             rng: fastrand::Rng::with_seed(config.seed),
-            schedule: Schedule::new(rules.clone(), config.noticing, start, now.moment),
+            schedule: Schedules::new(&rules, config.noticing, start, now.moment),
             correlate,
             checks: Checks::new(image.checks.into_values(), &rules, now),
             journal: Journal::new(image.journal, &rules, now.wall),
@@ -384,7 +387,7 @@ impl Engine {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Tick => self.schedule.tick(now.moment),
-            Input::Hint(hint) => self.schedule.hint(now.moment, hint),
+            Input::Hint(hint) => self.schedule.hint(now.moment, &hint),
             Input::Listed(listing) => self.schedule.listed(now.moment, listing),
             Input::Looked(stream, outcome) => self.schedule.looked(now.moment, stream, outcome),
             Input::Read {
@@ -490,7 +493,7 @@ impl Engine {
     }
 
     /// The followed files.
-    pub fn schedule(&self) -> &Schedule {
+    pub fn schedule(&self) -> &Schedules {
         &self.schedule
     }
 
@@ -700,7 +703,7 @@ impl Engine {
     fn reload(&mut self, now: Now, rules: Arc<RuleSet>) {
         self.rules = rules.clone();
         self.surface.host = rules.host.clone();
-        self.schedule.meet(rules.clone(), now.moment);
+        self.schedule.meet(&rules, now.moment);
         self.outbox.meet(&rules, now);
         self.meet_conditions(now);
         self.meet_checks(now);

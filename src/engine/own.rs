@@ -54,7 +54,7 @@ impl Trouble {
             line: self.what.clone(),
             n_more_bytes: 0,
             captures: vec![(self.own.by().into(), self.subject.clone())],
-            finding: None,
+            ..Sample::default()
         };
         Event {
             id: ids.own(&rule.key, &self.subject, at),

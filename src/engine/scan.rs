@@ -5,11 +5,15 @@
 //! unfinished line and the next read begins there again. So there is no carry to
 //! keep, to save or to forget to reset; the file itself is the buffer.
 //!
+//! Where a record is more than a line ([`super::records`]) the same holds of records,
+//! and where lines after a hit are to be shown, of the hit and those lines.
+//!
 //! Two things end a line early. One that is longer than a whole region is taken
 //! by its head, and what follows is skipped to the next line end. One that stands
 //! unfinished at the end of the file is taken when the engine says so
 //! ([`Ending::Take`]), without moving past it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -17,16 +21,20 @@ use serde::{Deserialize, Serialize};
 use super::checks::finding::Finding;
 use super::correlate::Role;
 use super::identity::{HEAD_BYTES, MARK_BYTES_MAX, Mark};
+use super::records;
 use super::stamp::Stamp;
-use crate::rules::pattern::Matcher;
+use crate::rules::records::reading::{Encoding, Reading};
+use crate::rules::records::searcher::{Became, Searcher, Time};
+
+mod around;
+
+pub use around::{Around, LOOK_BACK_BYTES};
 
 /// Characters of a record that a message shows.
 pub const SAMPLE_CHARS_MAX: usize = 1_000;
 
-/// Bytes of a line that are kept and searched; the rest is cut and marked.
-pub const LINE_BYTES_MAX: usize = 16 << 10;
-
-/// Bytes read at once. A line longer than this is skipped to its end.
+/// Bytes read at once, unless lines may be longer. A line longer than what is read at
+/// once is skipped to its end.
 pub const REGION_BYTES_MAX: usize = 256 << 10;
 
 /// Bytes of a file's beginning that tell whether it is text.
@@ -51,7 +59,8 @@ pub struct Region<'a> {
     pub bytes: &'a [u8],
     /// Where they begin in the file.
     pub offset: u64,
-    /// Up to [`MARK_BYTES_MAX`] bytes that stand before them in the file.
+    /// Bytes that stand right before them in the file: [`MARK_BYTES_MAX`], or
+    /// [`LOOK_BACK_BYTES`] where lines before a hit are wanted, if there are so many.
     pub before: &'a [u8],
     /// Whether the beginning lies inside a line whose head was already taken.
     pub skipping: bool,
@@ -66,6 +75,21 @@ pub enum Ending {
     Leave,
     /// Search it as it stands, but stay before it.
     Take,
+    /// Leave it, but wait for nothing that may come behind what is whole: no lines that
+    /// are to be shown after a hit, and no rest of what a container wrote.
+    Pass,
+}
+
+/// What a stream waits for that did not move past all that is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Waits {
+    /// The rest of a line.
+    #[default]
+    Line,
+    /// Lines that may go on with a record.
+    Record,
+    /// Lines that are to be shown after a hit.
+    After,
 }
 
 /// What a region held.
@@ -75,12 +99,19 @@ pub struct Scanned {
     pub upto: u64,
     /// Whether `upto` lies inside a line whose head was taken.
     pub skipping: bool,
-    /// Bytes of the unfinished line behind `upto`.
+    /// Bytes behind `upto` that were seen and are left.
     pub n_unfinished: u64,
+    /// What they are left for.
+    pub waits: Waits,
+    /// Bytes of what is waited for so far: those of a record, where the lines of another
+    /// may lie between.
+    pub n_own: u64,
     /// Whole lines that were passed.
     pub n_lines: u64,
     /// Lines that were cut because they were too long.
     pub n_cut: u64,
+    /// Records that are not of their format, and were searched as text.
+    pub n_unparsed: u64,
     /// The hits, in the order of their lines.
     pub hits: Vec<Hit>,
     /// Marks of the head, as far as the region shows them.
@@ -123,75 +154,235 @@ pub struct Sample {
     pub n_more_bytes: u64,
     /// The captures that took part. Untrusted.
     pub captures: Vec<(Arc<str>, String)>,
+    /// The fields of the record that its rule speaks of. Untrusted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<(Arc<str>, String)>,
+    /// The lines around it, if its rule wants them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub around: Option<Arc<Around>>,
     /// What a command found, if this is the result of one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finding: Option<Arc<Finding>>,
 }
 
 /// Searches a region.
-pub fn scan(region: Region<'_>, matcher: &Matcher) -> Scanned {
+pub fn scan(region: Region<'_>, searcher: &Searcher) -> Scanned {
     let bytes = region.bytes;
+    let reading = searcher.reading();
+    let encoding = reading.encoding;
     let mut out = Scanned {
         upto: region.offset,
         skipping: region.skipping,
         ..Scanned::default()
     };
-    if region.offset == 0 && is_binary(bytes) {
+    // Half the bytes of text in pairs are NULs.
+    let has_pairs = encoding.pairs().is_some();
+    if region.offset == 0 && !has_pairs && is_binary(bytes) {
         out.is_binary = true;
         return out;
     }
     // The rest of a line whose head was taken belongs to nobody.
-    let begin = match (region.skipping, memchr::memchr(b'\n', bytes)) {
-        (false, _) => hole_before(bytes),
+    let begin = match (region.skipping, records::first_line_end(bytes, encoding)) {
+        (false, _) => hole_before(bytes, reading),
         (true, Some(line_end)) => {
             out.skipping = false;
-            line_end + 1
+            line_end
         }
         (true, None) => bytes.len(),
     };
-    let whole = memchr::memrchr(b'\n', &bytes[begin..]).map_or(begin, |idx| begin + idx + 1);
-    search(&region, begin..whole, matcher, &mut out);
-    out.n_lines = memchr::memchr_iter(b'\n', &bytes[begin..whole]).count() as u64;
+    let whole = records::last_line_end(&bytes[begin..], encoding).map_or(begin, |len| begin + len);
     let rest = &bytes[whole..];
-    let mut upto = whole;
-    out.has_bare_returns = has_bare_returns(rest);
-    if !rest.is_empty() && !out.skipping {
-        if rest.len() >= REGION_BYTES_MAX - MARK_BYTES_MAX as usize {
-            let n_cut = out.n_cut;
-            search(&region, whole..bytes.len(), matcher, &mut out);
-            out.n_cut = n_cut + 1;
-            out.skipping = true;
-            upto = bytes.len();
-        } else {
-            out.n_unfinished = rest.len() as u64;
-            if region.ending == Ending::Take {
-                search(&region, whole..bytes.len(), matcher, &mut out);
-                let n_shown = rest.len().min(MARK_BYTES_MAX as usize);
-                let at = region.offset + (bytes.len() - n_shown) as u64;
-                out.rest = Some(Mark::of(&rest[rest.len() - n_shown..], at));
-            }
-        }
+    out.has_bare_returns = !has_pairs && has_bare_returns(rest);
+    let lines = Lines {
+        begin,
+        whole,
+        rest: match (rest.len(), out.skipping) {
+            (0, _) | (_, true) => Rest::None,
+            (len, false) if len >= records::region_bytes_full(reading) => Rest::OverLong,
+            (_, false) => Rest::Unfinished,
+        },
+    };
+    let mut upto = match reading.is_plain() {
+        true => scan_lines(&region, &lines, searcher, &mut out),
+        false => scan_records(&region, &lines, searcher, &mut out),
+    };
+    if let Some(held) = around::first_to_wait(&region, &lines, searcher, &out.hits) {
+        let start = region.offset + held as u64;
+        out.hits.retain(|hit| hit.start < start);
+        out.waits = Waits::After;
+        out.skipping = false;
+        out.rest = None;
+        upto = held;
     }
+    around::fill(&region, searcher, &mut out.hits);
+    if lines.rest == Rest::Unfinished || upto < whole {
+        out.n_unfinished = (bytes.len() - upto) as u64;
+    }
+    if out.waits != Waits::Record {
+        out.n_own = out.n_unfinished;
+    }
+    out.n_lines = memchr::memchr_iter(b'\n', &bytes[begin..upto.min(whole)]).count() as u64;
     out.upto = region.offset + upto as u64;
     out.head = head_marks(&region);
-    out.marks = marks_before(&region, upto);
+    out.marks = marks_before(&region, upto, encoding);
     out
+}
+
+/// What stands in a region.
+struct Lines {
+    /// Where the first line begins.
+    begin: usize,
+    /// Where the last line ends that is whole.
+    whole: usize,
+    /// What stands behind it.
+    rest: Rest,
+}
+
+/// What stands behind the last whole line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Nothing that anybody cares for.
+    None,
+    /// A line that is not finished.
+    Unfinished,
+    /// A line that is longer than a region.
+    OverLong,
+}
+
+/// Searches lines of plain text as they stand. Returns where the next region begins.
+fn scan_lines(region: &Region<'_>, lines: &Lines, searcher: &Searcher, out: &mut Scanned) -> usize {
+    let end = region.bytes.len();
+    search(region, lines.begin..lines.whole, searcher, out);
+    let n_cut = out.n_cut;
+    match lines.rest {
+        Rest::None => end,
+        Rest::OverLong => {
+            search(region, lines.whole..end, searcher, out);
+            out.n_cut = n_cut + 1;
+            out.skipping = true;
+            end
+        }
+        Rest::Unfinished => {
+            if region.ending == Ending::Take {
+                search(region, lines.whole..end, searcher, out);
+                out.rest = Some(mark_of_rest(region, lines.whole));
+            }
+            lines.whole
+        }
+    }
+}
+
+/// Searches records that are more than lines. Returns where the next region begins.
+fn scan_records(
+    region: &Region<'_>,
+    lines: &Lines,
+    searcher: &Searcher,
+    out: &mut Scanned,
+) -> usize {
+    let reading = searcher.reading();
+    let bytes = region.bytes;
+    let mut cut = records::cut(region, lines.begin, lines.whole, reading);
+    let mut upto = match lines.rest {
+        Rest::None => bytes.len(),
+        Rest::Unfinished | Rest::OverLong => lines.whole,
+    };
+    if lines.rest == Rest::OverLong {
+        cut.cut_lines.push(lines.whole);
+        cut.whole
+            .push(records::head_of(bytes, lines.whole..bytes.len(), reading));
+        out.skipping = true;
+        upto = bytes.len();
+    }
+    if let (Some(open), Some(left)) = (&cut.open, cut.left) {
+        upto = left;
+        if reading.format.is_wrapped() || lines.rest == Rest::None {
+            out.waits = Waits::Record;
+            out.n_own = (open.end - open.start) as u64;
+        }
+    }
+    for record in cut.whole.iter().filter(|record| record.range.start < upto) {
+        let became = search_one(region, record, false, searcher, out);
+        out.n_unparsed += u64::from(became == Became::Unparsed);
+    }
+    out.n_cut = cut.cut_lines.iter().filter(|start| **start < upto).count() as u64;
+    if let Some(record) = &cut.unfinished {
+        search_one(region, record, true, searcher, out);
+        out.rest = Some(mark_of_rest(region, upto));
+    }
+    upto
+}
+
+/// Adds the hits of one record.
+fn search_one(
+    region: &Region<'_>,
+    record: &records::Assembled<'_>,
+    unfinished: bool,
+    searcher: &Searcher,
+    out: &mut Scanned,
+) -> Became {
+    let text = record.record().text;
+    searcher.search_record(record.record(), &mut |found| {
+        let stamp = match &found.time {
+            Time::InText => Stamp::in_text(text),
+            Time::InFields(values) => values.iter().find_map(|value| Stamp::in_value(value)),
+        };
+        let shown = match &found.redacted {
+            Some(text) => Cow::Borrowed(&**text),
+            None => String::from_utf8_lossy(text),
+        };
+        let (kept, more) = first_chars(&shown);
+        out.hits.push(Hit {
+            rule: found.rule,
+            role: Role::Match,
+            start: region.offset + record.range.start as u64,
+            end: region.offset + record.range.end as u64,
+            unfinished,
+            stamp,
+            sample: Arc::new(Sample {
+                line: kept.to_owned(),
+                n_more_bytes: (more.len() + record.n_more) as u64,
+                captures: found.captures,
+                fields: found.fields,
+                around: None,
+                finding: None,
+            }),
+        });
+    })
+}
+
+/// Splits a text behind what of it is shown.
+fn first_chars(text: &str) -> (&str, &str) {
+    match text.char_indices().nth(SAMPLE_CHARS_MAX) {
+        Some((idx, _)) => text.split_at(idx),
+        None => (text, ""),
+    }
+}
+
+/// The mark of what is not finished: its last bytes.
+fn mark_of_rest(region: &Region<'_>, start: usize) -> Mark {
+    let rest = &region.bytes[start..];
+    let n_shown = rest.len().min(MARK_BYTES_MAX as usize);
+    let at = region.offset + (region.bytes.len() - n_shown) as u64;
+    Mark::of(&rest[rest.len() - n_shown..], at)
 }
 
 /// The length of the hole that a region begins with. A writer that keeps its position
 /// while the file is cut short leaves one before its next line. What reaches to the
 /// end of the file may be room that is filled later: that is waited for.
-fn hole_before(bytes: &[u8]) -> usize {
+fn hole_before(bytes: &[u8], reading: &Reading) -> usize {
     match bytes.iter().position(|byte| *byte != 0) {
-        Some(n_nuls) => n_nuls,
-        None if bytes.len() >= REGION_BYTES_MAX - MARK_BYTES_MAX as usize => bytes.len(),
+        Some(n_nuls) if reading.encoding.pairs().is_none() => n_nuls,
+        // A NUL may be the half of a character.
+        Some(n_nuls) if n_nuls < HOLE_BYTES_MIN => 0,
+        Some(n_nuls) => n_nuls - n_nuls % 2,
+        None if bytes.len() >= records::region_bytes_full(reading) => bytes.len(),
         None => 0,
     }
 }
 
 /// Whether a whole region is a hole, so that the host may look for where it ends.
-pub fn is_hole(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && hole_before(bytes) == bytes.len()
+pub fn is_hole(bytes: &[u8], searcher: &Searcher) -> bool {
+    !bytes.is_empty() && hole_before(bytes, searcher.reading()) == bytes.len()
 }
 
 /// What a region held that is a hole which reaches up to `data`.
@@ -230,16 +421,22 @@ fn has_bare_returns(rest: &[u8]) -> bool {
 }
 
 /// Adds the hits in a part of the region.
-fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, out: &mut Scanned) {
+fn search(
+    region: &Region<'_>,
+    part: std::ops::Range<usize>,
+    searcher: &Searcher,
+    out: &mut Scanned,
+) {
+    let line_bytes_max = searcher.reading().line_bytes_max;
     let bytes = &region.bytes[part.clone()];
     let at = region.offset + part.start as u64;
     let mut cut = None;
-    matcher.search(bytes, &mut |found| {
+    searcher.search_region(bytes, &mut |found| {
         let finished = bytes[found.line.clone()].ends_with(b"\n");
         let start = at + found.line.start as u64;
         let end = at + found.line.end as u64;
         let n_line = found.line.len() - usize::from(finished);
-        if n_line > LINE_BYTES_MAX && cut != Some(start) {
+        if n_line > line_bytes_max && cut != Some(start) {
             // Several rules may hit one line.
             cut = Some(start);
             out.n_cut += 1;
@@ -253,7 +450,13 @@ fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, 
             unfinished: !finished,
             stamp: Stamp::in_text(&bytes[found.record.clone()]),
             sample: Arc::new(match found.redacted {
-                Some(text) => redacted(line, &bytes[found.record], &text, found.captures),
+                Some(text) => {
+                    let n_beyond = match found.record.len() < line_bytes_max - 3 {
+                        true => 0,
+                        false => n_beyond(line, found.record.len()),
+                    };
+                    redacted(&text, n_beyond, found.captures)
+                }
                 None => sample(line, &bytes[found.record], found.captures),
             }),
         });
@@ -261,7 +464,7 @@ fn search(region: &Region<'_>, part: std::ops::Range<usize>, matcher: &Matcher, 
 }
 
 /// Searches records that stand one a line, and are neither of a file nor cut.
-pub(super) fn search_records(records: &[u8], matcher: &Matcher) -> Vec<Hit> {
+pub(super) fn search_records(records: &[u8], searcher: &Searcher) -> Vec<Hit> {
     let region = Region {
         bytes: records,
         offset: 0,
@@ -270,7 +473,7 @@ pub(super) fn search_records(records: &[u8], matcher: &Matcher) -> Vec<Hit> {
         ending: Ending::Leave,
     };
     let mut out = Scanned::default();
-    search(&region, 0..records.len(), matcher, &mut out);
+    search(&region, 0..records.len(), searcher, &mut out);
     out.hits
 }
 
@@ -296,31 +499,25 @@ fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Samp
         line: kept.to_owned(),
         n_more_bytes: line_end.saturating_sub(n_shown) as u64,
         captures,
-        finding: None,
+        ..Sample::default()
     }
 }
 
 /// The sample of a record that had secrets. How long they were is not told.
-fn redacted(line: &[u8], record: &[u8], text: &str, captures: Vec<(Arc<str>, String)>) -> Sample {
-    let (kept, rest) = match text.char_indices().nth(SAMPLE_CHARS_MAX) {
-        Some((idx, _)) => text.split_at(idx),
-        None => (text, ""),
-    };
+fn redacted(text: &str, n_beyond: usize, captures: Vec<(Arc<str>, String)>) -> Sample {
+    let (kept, rest) = first_chars(text);
     Sample {
         line: kept.to_owned(),
-        n_more_bytes: (rest.len() + n_beyond(line, record)) as u64,
+        n_more_bytes: (rest.len() + n_beyond) as u64,
         captures,
-        finding: None,
+        ..Sample::default()
     }
 }
 
 /// The bytes of a line that are not in its record, but for its ending.
-fn n_beyond(line: &[u8], record: &[u8]) -> usize {
-    if record.len() < LINE_BYTES_MAX - 3 {
-        return 0;
-    }
+fn n_beyond(line: &[u8], n_record: usize) -> usize {
     let line_end = line.iter().rposition(|byte| !matches!(byte, b'\r' | 0));
-    line_end.map_or(0, |idx| (idx + 1).saturating_sub(record.len()))
+    line_end.map_or(0, |idx| (idx + 1).saturating_sub(n_record))
 }
 
 /// How many bytes the first `n` characters take, a broken sequence being one.
@@ -358,13 +555,13 @@ fn head_marks(region: &Region<'_>) -> Vec<Mark> {
 }
 
 /// Marks at `upto` and at a few line starts before it, each further away.
-fn marks_before(region: &Region<'_>, upto: usize) -> Vec<Mark> {
+fn marks_before(region: &Region<'_>, upto: usize, encoding: Encoding) -> Vec<Mark> {
     const BACK: [usize; 6] = [65_536, 16_384, 4_096, 1_024, 256, 1];
     let mut ends: Vec<usize> = BACK
         .iter()
         .filter_map(|&back| {
             let limit = upto.checked_sub(back)?;
-            memchr::memrchr(b'\n', &region.bytes[..limit]).map(|idx| idx + 1)
+            records::last_line_end(&region.bytes[..limit], encoding)
         })
         .collect();
     ends.push(upto);

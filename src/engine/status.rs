@@ -106,6 +106,9 @@ pub struct SourceStatus {
     pub lost_bytes: u64,
     /// Lines in files of this name that were cut since the agent started.
     pub cut_lines: u64,
+    /// Records of this file that were not of their format, and were searched as text,
+    /// since the agent follows it.
+    pub unparsed: u64,
 }
 
 /// Where a file is.
@@ -257,6 +260,7 @@ impl Engine {
                     behind_bytes: behind(stream),
                     lost_bytes: losses.n_bytes,
                     cut_lines: losses.n_cut,
+                    unparsed: stream.n_unparsed,
                 }
             })
             .chain(self.schedule.missing().map(|path| {
@@ -267,6 +271,7 @@ impl Engine {
                     behind_bytes: 0,
                     lost_bytes: losses.n_bytes,
                     cut_lines: losses.n_cut,
+                    unparsed: 0,
                 }
             }))
             .collect();

@@ -17,14 +17,17 @@ use super::correlate::Role;
 use super::identity::{Facts, Identity, Mark, Place};
 use super::ids::StreamId;
 use super::kinship::Packing;
-use super::scan::{Ending, Hit, Scanned};
+use super::scan::{Ending, Hit, Scanned, Waits};
 use super::schedule::Entry;
 use super::time::Moment;
 use crate::rules::RuleKey;
-use crate::rules::pattern::Matcher;
+use crate::rules::records::searcher::Searcher;
 
 /// How long an unfinished last line may stand without growing before it is taken.
 pub const UNFINISHED: Duration = Duration::from_secs(5);
+
+/// How long the lines that are to be shown after a hit are waited for, at most.
+pub const AFTER: Duration = Duration::from_secs(1);
 
 /// How long a deleted file is kept open after its end was read: its writer may
 /// have one more line.
@@ -73,8 +76,10 @@ pub struct Stream {
     pub phase: Phase,
     /// Something happened while it was busy.
     pub again: bool,
-    /// The unfinished line at its end.
+    /// What is left at its end.
     pub unfinished: Option<Unfinished>,
+    /// Records that were not of their format, since the start of the agent.
+    pub n_unparsed: u64,
     /// The file that stood at its path before: it may have been copied from there.
     pub heir_of: Option<StreamId>,
     /// The file whose marks the look under way is about, if it is that one or one
@@ -131,7 +136,7 @@ pub struct Following {
     /// What is searched for, in the order of `matcher`: for which rule, and as what.
     pub searched: Vec<Searched>,
     /// Ready to search.
-    pub matcher: Arc<Matcher>,
+    pub searcher: Arc<Searcher>,
 }
 
 /// Records that are searched for.
@@ -200,12 +205,17 @@ pub struct Unread {
     pub retry: Option<Moment>,
 }
 
-/// An unfinished line at the end of a file.
+/// What is left at the end of a file: an unfinished line or record, or a hit whose
+/// following lines are to be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unfinished {
-    /// Its bytes so far.
+    /// All bytes that are left.
     pub n_bytes: u64,
-    /// When it last grew.
+    /// Those of what is waited for.
+    pub n_own: u64,
+    /// What is waited for.
+    pub waits: Waits,
+    /// When that last grew; for lines after a hit, when it was first seen.
     pub since: Moment,
     /// Whether it was taken as it stands.
     pub taken: bool,
@@ -233,6 +243,7 @@ impl Stream {
             phase: Phase::Resting,
             again: false,
             unfinished: None,
+            n_unparsed: 0,
             heir_of: None,
             asked_of: None,
             asked: Vec::new(),
@@ -301,6 +312,7 @@ impl Stream {
             generation: self.generation,
             path: self.path.to_path_buf(),
             name: self.name.to_path_buf(),
+            reading: self.following.searcher.reading().key(),
             rotated: self.naming != Naming::Here,
             heir_of: self.heir_of,
             identity: self.identity.clone(),
@@ -397,10 +409,32 @@ impl Stream {
     pub fn ending(&self, now: Moment) -> Ending {
         match self.unfinished {
             // What is compressed does not grow.
-            Some(line) if !line.taken && self.packing.is_some() => Ending::Take,
-            Some(line) if !line.taken && line.since.after(UNFINISHED) <= now => Ending::Take,
+            Some(left) if !left.taken && self.packing.is_some() => self.ending_of(left.waits),
+            Some(left) if self.patience_of(&left).is_some_and(|until| until <= now) => {
+                self.ending_of(left.waits)
+            }
             _ => Ending::Leave,
         }
+    }
+
+    /// How to end what was waited for long enough.
+    fn ending_of(&self, waits: Waits) -> Ending {
+        let is_wrapped = self.following.searcher.reading().format.is_wrapped();
+        match waits {
+            Waits::After => Ending::Pass,
+            Waits::Record if is_wrapped => Ending::Pass,
+            Waits::Record | Waits::Line => Ending::Take,
+        }
+    }
+
+    /// Until when what is left is waited for, if it is.
+    fn patience_of(&self, left: &Unfinished) -> Option<Moment> {
+        let patience = match left.waits {
+            Waits::Line => UNFINISHED,
+            Waits::Record => self.following.searcher.reading().timeout(),
+            Waits::After => AFTER,
+        };
+        (!left.taken).then(|| left.since.after(patience))
     }
 
     /// Tells whether the file is shorter than it was. Then it forgets which old lines
@@ -437,10 +471,9 @@ impl Stream {
         if let Some(unread) = &self.unread {
             return unread.retry;
         }
-        let unfinished = self
-            .unfinished
-            .filter(|line| !line.taken && self.packing.is_none())
-            .map(|line| line.since.after(UNFINISHED));
+        let unfinished = (self.unfinished)
+            .filter(|_| self.packing.is_none())
+            .and_then(|left| self.patience_of(&left));
         let deleted = self.deleted.map(|since| since.after(DELETED));
         let grows = self.grows.map(|(_, since)| since.after(GROWING));
         [unfinished, deleted, grows].into_iter().flatten().min()
@@ -454,7 +487,10 @@ impl Stream {
         scanned: Scanned,
         searched: &[Searched],
     ) -> Vec<Hit> {
-        let n_before = self.unfinished.map(|line| line.n_bytes);
+        let before = self.unfinished.filter(|left| {
+            let is_as_it_was = left.waits == Waits::After || left.n_own == scanned.n_own;
+            self.offset == scanned.upto && left.waits == scanned.waits && is_as_it_was
+        });
         let mut hits = scanned.hits;
         hits.retain(|hit| {
             let Searched { rule, taken_by, .. } = &searched[hit.rule];
@@ -465,6 +501,8 @@ impl Stream {
             let is_early = self.joined.get(rule).is_some_and(|&from| hit.end <= from);
             !is_repeated && !is_early
         });
+        // Those are nobody's, and may begin in the middle of one.
+        let has_old_lines = !self.joined.is_empty();
         self.offset = scanned.upto;
         self.skipping = scanned.skipping;
         self.size = self.size.max(self.offset + scanned.n_unfinished);
@@ -493,18 +531,16 @@ impl Stream {
                 .rules
                 .extend(unfinished.map(|hit| searched[hit.rule].taken_by.clone()));
         }
-        self.unfinished = match scanned.n_unfinished {
-            0 => None,
-            n_bytes => Some(Unfinished {
-                n_bytes,
-                since: match (n_before == Some(n_bytes), self.unfinished) {
-                    (true, Some(line)) => line.since,
-                    _ => now,
-                },
-                taken: n_before == Some(n_bytes)
-                    && (ending == Ending::Take || self.unfinished.is_some_and(|line| line.taken)),
-            }),
-        };
+        if !has_old_lines {
+            self.n_unparsed += scanned.n_unparsed;
+        }
+        self.unfinished = (scanned.n_unfinished > 0).then(|| Unfinished {
+            n_bytes: scanned.n_unfinished,
+            n_own: scanned.n_own,
+            waits: scanned.waits,
+            since: before.map_or(now, |left| left.since),
+            taken: before.is_some_and(|left| left.taken || ending == Ending::Take),
+        });
         hits
     }
 

@@ -19,7 +19,8 @@ use crate::engine::Input;
 use crate::engine::identity::{Facts, MARK_BYTES_MAX, Place, fingerprint};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing};
-use crate::engine::scan::{REGION_BYTES_MAX, Region, is_hole, jumped, scan};
+use crate::engine::records::region_bytes_max;
+use crate::engine::scan::{LOOK_BACK_BYTES, Region, is_hole, jumped, scan};
 use crate::engine::schedule::{
     Entry, Fault, Found, Listing, Look, LookAt, Read, ReadDone, Scope, Turn,
 };
@@ -176,7 +177,8 @@ impl Files {
             return unpack::read(archive, read);
         }
         let mut buffer = std::mem::take(&mut self.buffer);
-        buffer.resize(REGION_BYTES_MAX, 0);
+        let n_back = usize::try_from(n_back(read)).unwrap_or(0);
+        buffer.resize(n_back + region_bytes_max(read.searcher.reading()), 0);
         let outcome = match self.file(read.stream, &read.path, read.place)? {
             None => Ok(ReadDone::Changed),
             Some(file) => read_region(file, read, &mut buffer),
@@ -312,10 +314,7 @@ fn open_at(path: &Path, place: Place) -> io::Result<Option<File>> {
 }
 
 fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDone> {
-    let n_before = read.mark.map_or_else(
-        || read.offset.min(MARK_BYTES_MAX),
-        |mark| mark.end - mark.start,
-    );
+    let n_before = n_back(read);
     let begin = read.offset - n_before;
     let n_read = read_full_at(file, buffer, begin)?;
     let n_before = usize::try_from(n_before).unwrap_or(0);
@@ -323,10 +322,7 @@ fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDo
         return Ok(ReadDone::Changed);
     }
     let (before, bytes) = buffer[..n_read].split_at(n_before);
-    if read
-        .mark
-        .is_some_and(|mark| fingerprint(before) != mark.hash)
-    {
+    if !has_mark(read, before) {
         return Ok(ReadDone::Changed);
     }
     let region = Region {
@@ -336,7 +332,7 @@ fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDo
         skipping: read.skipping,
         ending: read.ending,
     };
-    if is_hole(bytes) && !read.skipping {
+    if is_hole(bytes, &read.searcher) && !read.skipping {
         // Where the file system cannot tell, the hole is read like all else.
         let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(begin + n_read as u64));
         if let Ok(data) = data {
@@ -346,8 +342,31 @@ fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDo
         }
     }
     Ok(ReadDone::Scanned {
-        scanned: scan(region, &read.matcher),
+        scanned: scan(region, &read.searcher),
         at_end: n_read < buffer.len(),
+    })
+}
+
+/// How many bytes are read that stand before a region: what proves it is there, and the
+/// lines that may be shown.
+pub(super) fn n_back(read: &Read) -> u64 {
+    let mark = (read.mark).map_or(MARK_BYTES_MAX, |mark| mark.end - mark.start);
+    let wanted = match read.searcher.looks_back() {
+        true => LOOK_BACK_BYTES.max(mark),
+        false => mark,
+    };
+    wanted.min(read.offset)
+}
+
+/// Whether what stands before a region is what must stand there.
+pub(super) fn has_mark(read: &Read, before: &[u8]) -> bool {
+    read.mark.is_none_or(|mark| {
+        let n_marked = usize::try_from(mark.end - mark.start).unwrap_or(usize::MAX);
+        let marked = before
+            .len()
+            .checked_sub(n_marked)
+            .map(|start| &before[start..]);
+        marked.map(fingerprint) == Some(mark.hash)
     })
 }
 

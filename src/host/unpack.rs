@@ -12,9 +12,10 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
-use super::files::facts_of;
+use super::files::{facts_of, has_mark, n_back};
 use crate::engine::identity::{MARK_BYTES_MAX, Place, fingerprint};
 use crate::engine::kinship::Packing;
+use crate::engine::records::region_bytes_max;
 use crate::engine::scan::{REGION_BYTES_MAX, Region, scan};
 use crate::engine::schedule::{self, Look, LookAt, ReadDone};
 
@@ -184,11 +185,11 @@ pub(super) fn read(archive: Option<&mut Unpacked>, read: &schedule::Read) -> io:
     let Some(archive) = archive else {
         return Ok(ReadDone::Changed);
     };
-    let begin = (read.mark).map_or(read.offset.saturating_sub(MARK_BYTES_MAX), |mark| {
-        mark.start
-    });
-    let n_before = usize::try_from(read.offset - begin).unwrap_or(0);
-    let (bytes, at_end) = match archive.read(begin, n_before + REGION_BYTES_MAX)? {
+    let n_before = n_back(read);
+    let begin = read.offset - n_before;
+    let n_before = usize::try_from(n_before).unwrap_or(0);
+    let n_wanted = n_before + region_bytes_max(read.searcher.reading());
+    let (bytes, at_end) = match archive.read(begin, n_wanted)? {
         Reached::Here(found) => found,
         Reached::Later => return Ok(ReadDone::Later),
     };
@@ -196,10 +197,7 @@ pub(super) fn read(archive: Option<&mut Unpacked>, read: &schedule::Read) -> io:
         return Ok(ReadDone::Changed);
     }
     let (before, bytes) = bytes.split_at(n_before);
-    if read
-        .mark
-        .is_some_and(|mark| fingerprint(before) != mark.hash)
-    {
+    if !has_mark(read, before) {
         return Ok(ReadDone::Changed);
     }
     let region = Region {
@@ -209,7 +207,7 @@ pub(super) fn read(archive: Option<&mut Unpacked>, read: &schedule::Read) -> io:
         skipping: read.skipping,
         ending: read.ending,
     };
-    let scanned = scan(region, &read.matcher);
+    let scanned = scan(region, &read.searcher);
     Ok(ReadDone::Scanned { scanned, at_end })
 }
 

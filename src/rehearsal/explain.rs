@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::Said;
 use super::trial::Story;
-use crate::engine::events::InstanceId;
-use crate::engine::scan::{self, Ending, LINE_BYTES_MAX, Region, Sample};
+use crate::engine::events::{InstanceId, severity_of};
+use crate::engine::scan::{self, Ending, Region, Sample};
 use crate::rules::examples::{Happens, Pace};
-use crate::rules::pattern::{Matcher, Pattern};
+use crate::rules::pattern::Pattern;
+use crate::rules::records::searcher::Searcher;
 use crate::rules::{Rule, RuleSet, Severity};
 
 /// What a rule makes of a line.
@@ -24,6 +25,8 @@ pub enum Seen {
     NotFound,
     /// It would be a hit, but for this regex of `except`.
     Excepted(String),
+    /// Its fields are not as `where` wants them.
+    Unfit,
 }
 
 /// What becomes of a hit if nothing has happened before.
@@ -39,8 +42,8 @@ pub struct Outcome {
     pub is_counted: bool,
 }
 
-/// Tells what a rule makes of a line. `matcher` is that of the rule alone.
-pub fn see(rule: &Rule, line: &str, matcher: &Matcher) -> Seen {
+/// Tells what a rule makes of a line. `searcher` is that of the rule alone.
+pub fn see(rule: &Rule, line: &str, searcher: &Searcher) -> Seen {
     let found_in = |patterns: &[Arc<Pattern>]| {
         let found = (patterns.iter()).find(|pattern| pattern.is_found_in(line.as_bytes()));
         found.map(|pattern| pattern.as_str().to_owned())
@@ -53,7 +56,7 @@ pub fn see(rule: &Rule, line: &str, matcher: &Matcher) -> Seen {
         skipping: false,
         ending: Ending::Take,
     };
-    let hit = scan::scan(region, matcher).hits.into_iter().next();
+    let hit = scan::scan(region, searcher).hits.into_iter().next();
     match (hit, pattern) {
         (Some(hit), pattern) => Seen::Hit {
             pattern,
@@ -61,15 +64,17 @@ pub fn see(rule: &Rule, line: &str, matcher: &Matcher) -> Seen {
         },
         (None, Some(_)) => match found_in(&rule.patterns.excepts) {
             Some(except) => Seen::Excepted(except),
-            None => Seen::NotFound,
+            None if rule.filter.is_empty() => Seen::NotFound,
+            None => Seen::Unfit,
         },
+        (None, None) if rule.patterns.matches.is_empty() => Seen::Unfit,
         (None, None) => Seen::NotFound,
     }
 }
 
-/// Makes the matcher of one rule.
-pub fn matcher_of(rule: &Rule, rules: &RuleSet) -> Matcher {
-    Matcher::new(&[&rule.patterns], LINE_BYTES_MAX).hiding(rules.redactor.clone())
+/// Makes one rule ready to search.
+pub fn searcher_of(rule: &Rule, rules: &RuleSet) -> Searcher {
+    Searcher::new(&[rule], &rules.redactor)
 }
 
 /// Lets an agent that has seen nothing before read the line.
@@ -84,7 +89,7 @@ pub fn outcome(rule: &Rule, line: &str, sample: &Sample, rules: &RuleSet) -> Out
         instance: (rule.by.iter().cloned())
             .zip(instance.by.iter().cloned())
             .collect(),
-        severity: rule.severity,
+        severity: severity_of(rule, sample),
         is_counted: said.is_empty(),
         said,
     }
@@ -106,6 +111,7 @@ impl Seen {
             Self::Excepted(except) => {
                 format!("`except` takes it out: `{except}` is found in it")
             }
+            Self::Unfit => "its fields are not as `where` wants them".to_owned(),
         }
     }
 }

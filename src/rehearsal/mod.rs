@@ -248,7 +248,7 @@ impl Said {
 
 /// Searches a region as the engine asks for it.
 fn search(read: &Read, region: Region<'_>) -> Scanned {
-    scan::scan(region, &read.matcher)
+    scan::scan(region, &read.searcher)
 }
 
 /// A space that nothing is ever sent to.

@@ -19,12 +19,13 @@ use crate::engine::checks::Told;
 use crate::engine::checks::finding::{Captured, Ended, HEAD_BYTES_MAX, Ran, TAIL_BYTES_MAX};
 use crate::engine::identity::{Facts, Place, fingerprint};
 use crate::engine::message::Surface;
-use crate::engine::scan::{REGION_BYTES_MAX, Region};
+use crate::engine::records::region_bytes_max;
+use crate::engine::scan::{LOOK_BACK_BYTES, Region};
 use crate::engine::schedule::{Entry, Fault, Hint, Look, LookAt, Read, ReadDone};
 use crate::engine::time::Wall;
 use crate::rules::examples::{Examples, Happens, MustMatch, Pace, Step};
 use crate::rules::glob::Glob;
-use crate::rules::pattern::Matcher;
+use crate::rules::records::searcher::Searcher;
 use crate::rules::{Files as Followed, From, Rule, RuleSet};
 
 /// When every story begins: a working day, in the middle.
@@ -42,12 +43,12 @@ const SHOWN_MAX: usize = 5;
 /// Tries all tests of a rule; what fails goes to the report. `rules` is the set that
 /// the rule belongs to.
 pub fn run(rule: &Rule, examples: &Examples, rules: &RuleSet, report: &mut Report) {
-    let matcher = explain::matcher_of(rule, rules);
+    let searcher = explain::searcher_of(rule, rules);
     for example in &examples.matches {
-        must_match(rule, example, &matcher, report);
+        must_match(rule, example, &searcher, report);
     }
     for line in &examples.no_matches {
-        let seen = explain::see(rule, &line.value, &matcher);
+        let seen = explain::see(rule, &line.value, &searcher);
         if let Seen::Hit { .. } = seen {
             report.does_match(line.at, rule.key.as_str(), &seen.why(rule));
         }
@@ -57,9 +58,9 @@ pub fn run(rule: &Rule, examples: &Examples, rules: &RuleSet, report: &mut Repor
     }
 }
 
-fn must_match(rule: &Rule, example: &MustMatch, matcher: &Matcher, report: &mut Report) {
+fn must_match(rule: &Rule, example: &MustMatch, searcher: &Searcher, report: &mut Report) {
     let line = &example.line;
-    let seen = explain::see(rule, &line.value, matcher);
+    let seen = explain::see(rule, &line.value, searcher);
     let Seen::Hit { sample, .. } = seen else {
         report.does_not_match(line.at, rule.key.as_str(), &seen.why(rule));
         return;
@@ -337,8 +338,9 @@ impl Files for Log {
 
     fn read(&mut self, read: &Read) -> Result<ReadDone, Fault> {
         let size = self.bytes.len() as u64;
-        let end = size.min(read.offset.saturating_add(REGION_BYTES_MAX as u64));
-        let before = read.offset.saturating_sub(64);
+        let n_bytes = region_bytes_max(read.searcher.reading()) as u64;
+        let end = size.min(read.offset.saturating_add(n_bytes));
+        let before = read.offset.saturating_sub(LOOK_BACK_BYTES);
         let (Some(bytes), Some(before)) = (
             self.stretch(read.offset, end),
             self.stretch(before, read.offset),

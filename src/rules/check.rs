@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use url::Url;
-
 use super::checks::read::{self, Kind};
 use super::conditions::read as conditions;
 use super::fields::{self, Fields, Known};
@@ -19,13 +17,22 @@ use super::journal;
 use super::own;
 use super::parse::{Entry, Value};
 use super::pattern::Patterns;
-use super::regexes::{self, Case, Purpose};
+use super::records;
+use super::records::reading::Reading;
+use super::records::searcher::Kept;
+use super::regexes::{self, Breaks, Case, Purpose};
+use super::template::Template;
 use super::wording::{self, Names};
 use super::{
-    Debounce, Files, FormatAs, From, Mention, Rule, RuleKey, Severity, SpaceName, Surroundings,
+    Debounce, Files, FormatAs, From, Rule, RuleKey, Severity, SeverityOf, SpaceName, Surroundings,
     ThreadMode,
 };
-use crate::diagnostic::{FileId, Report, Span, did_you_mean};
+use crate::diagnostic::{FileId, Report};
+
+mod message;
+
+use message::{labels, mentions, runbook, spaces};
+pub(super) use message::{named_spaces, read_labels, unknown_space};
 
 /// The window of a rule that says nothing about it.
 const EVERY_DEFAULT: Duration = Duration::from_secs(5 * 60);
@@ -40,15 +47,7 @@ const KEY_BYTES_MAX: usize = 63;
 const GLOBS_MAX: usize = 1_000;
 
 /// Fields of rules that come later, of one kind or another.
-const LATER: &[&str] = &[
-    "context",
-    "encoding",
-    "format",
-    "line_max",
-    "multiline",
-    "stdin",
-    "where",
-];
+const LATER: &[&str] = &["stdin"];
 
 /// The fields of a rule.
 pub(super) const RULE: Known = Known {
@@ -58,9 +57,11 @@ pub(super) const RULE: Known = Known {
         "active",
         "by",
         "command",
+        "context",
         "cron",
         "cwd",
         "debounce",
+        "encoding",
         "env",
         "every",
         "except",
@@ -69,6 +70,7 @@ pub(super) const RULE: Known = Known {
         "fail_after",
         "files",
         "first_seen",
+        "format",
         "format_as",
         "from",
         "ignore_case",
@@ -76,9 +78,11 @@ pub(super) const RULE: Known = Known {
         "journal",
         "key",
         "labels",
+        "line_max",
         "match",
         "max_keys",
         "mention",
+        "multiline",
         "recover_after",
         "repeat",
         "resolve",
@@ -96,6 +100,7 @@ pub(super) const RULE: Known = Known {
         "title",
         "tz",
         "user",
+        "where",
     ],
     later: LATER,
 };
@@ -105,15 +110,20 @@ pub(super) const DEFAULTS: Known = Known {
     what: "`defaults`",
     fields: &[
         "active",
+        "context",
         "debounce",
+        "encoding",
         "exclude_files",
         "fail_after",
+        "format",
         "format_as",
         "from",
         "ignore_case",
         "labels",
+        "line_max",
         "max_keys",
         "mention",
+        "multiline",
         "recover_after",
         "repeat",
         "retry_every",
@@ -162,12 +172,6 @@ pub(super) const THREADS: [(&str, ThreadMode); 5] = [
 /// The words for what a message is made of.
 pub(super) const FORMATS: [(&str, FormatAs); 2] =
     [("text", FormatAs::Text), ("card", FormatAs::Card)];
-
-/// How many a message may call.
-const MENTIONS_MAX: usize = 10;
-
-/// The digits that the id of a person may have.
-const USER_ID_DIGITS_MAX: usize = 32;
 
 /// The words for where reading starts.
 pub(super) const FROMS: [(&str, From); 2] = [("end", From::End), ("beginning", From::Beginning)];
@@ -223,15 +227,46 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     let from = optional(layers.get("from"), |entry| {
         fields::word(entry, &FROMS, report)
     });
-    let patterns = patterns(kind, layers, report);
-    let captures = patterns.as_ref().map(captures_of);
-    let by = match kind {
-        Some(Kind::Records) | None => layers.rule.get("by"),
+    let of_records = |name| match kind {
+        Some(Kind::Records) | None => layers.get(name),
         Some(Kind::Command | Kind::Exec) => None,
     };
-    let by = optional(by, |entry| self::by(entry, captures.as_ref(), report));
-    let conditions = conditions::conditions(kind, layers, captures.as_ref(), context, report);
-    let severity = optional(layers.get("severity"), |entry| severity(entry, report));
+    let reading = match kind {
+        Some(Kind::Records) | None => records::read::reading(layers, report),
+        Some(Kind::Command | Kind::Exec) => Some(Reading::default()),
+    };
+    let lines = optional(of_records("context"), |entry| {
+        records::read::context(entry, report)
+    });
+    let patterns = patterns(kind, layers, reading.as_ref(), report);
+    let captures = patterns.as_ref().map(captures_of);
+    // Fields of their own can have any name.
+    let has_fields = reading
+        .as_ref()
+        .is_none_or(|reading| reading.format.is_structured());
+    let names_known = captures.as_ref().filter(|_| !has_fields);
+    let filter = match kind {
+        Some(Kind::Exec) => None,
+        Some(Kind::Records | Kind::Command) | None => layers.rule.get("where"),
+    };
+    let filter = optional(filter, |entry| {
+        if !has_fields && layers.rule.get("match").is_none() {
+            report.where_without_fields(entry.at);
+            return None;
+        }
+        records::read::conditions(entry, names_known, report)
+    });
+    let by = optional(of_records("by"), |entry| by(entry, names_known, report));
+    let conditions = conditions::conditions(kind, layers, names_known, context, report);
+    let severity = optional(layers.get("severity"), |entry| {
+        if let (Some(kind @ (Kind::Command | Kind::Exec)), Value::Map(_)) =
+            (kind, &entry.node.value)
+        {
+            report.severity_map_misplaced(fields::place_of(entry), kind.words());
+            return None;
+        }
+        severity(entry, names_known, report)
+    });
     let debounce = optional(layers.get("debounce"), |entry| debounce(entry, report));
     let spaces = spaces(layers, context, report);
     let thread = optional(layers.get("thread"), |entry| {
@@ -246,6 +281,7 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     let names = captures.as_ref().map(|captures| Names {
         captures,
         labels: context.spaces.is_some().then_some(&labels),
+        has_fields,
         of_check: kind != Some(Kind::Records),
     });
     // Without the captures nobody knows which names are good.
@@ -264,6 +300,12 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     }
     let (check, conditions) = (check?, conditions?);
     let has_end = check.is_some() || conditions.has_end();
+    let (by, title, text) = (by?.unwrap_or_default(), title?, text?);
+    let (severity, severity_of) = severity?.unwrap_or((Severity::Warning, None));
+    let kept = match has_fields {
+        true => kept(&by, severity_of.as_ref(), [&title, &text]),
+        false => Kept::default(),
+    };
     Some(Rule {
         key: key?,
         check,
@@ -275,18 +317,23 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
         },
         from: from?.unwrap_or(From::End),
         journal: journal?,
+        reading: reading?,
         patterns: patterns?,
-        by: by?.unwrap_or_default(),
+        filter: filter?.unwrap_or_default(),
+        kept,
+        context: lines?.unwrap_or_default(),
+        by,
         conditions,
-        severity: severity?.unwrap_or(Severity::Warning),
+        severity,
+        severity_of,
         debounce: debounce?.unwrap_or(Debounce::Window {
             every: EVERY_DEFAULT,
             max: EVERY_MAX_DEFAULT,
         }),
         spaces: spaces?,
         thread: thread?.unwrap_or(ThreadMode::Rule),
-        title: title?,
-        text: text?,
+        title,
+        text,
         format_as: format_as?.unwrap_or_default(),
         mention: mention?.unwrap_or_default(),
         runbook: runbook?,
@@ -301,7 +348,7 @@ pub(super) fn defaults(fields: &Fields<'_>, context: &Context<'_>, report: &mut 
     let _ = get("exclude_files").map(|entry| globs(entry, context, report));
     let _ = get("from").map(|entry| fields::word(entry, &FROMS, report));
     let _ = get("ignore_case").map(|entry| fields::truth(entry, report));
-    let _ = get("severity").map(|entry| severity(entry, report));
+    let _ = get("severity").map(|entry| severity(entry, None, report));
     let _ = get("debounce").map(|entry| debounce(entry, report));
     let _ = get("space").map(|entry| named_spaces(entry, context, report));
     let _ = get("thread").map(|entry| fields::word(entry, &THREADS, report));
@@ -313,6 +360,22 @@ pub(super) fn defaults(fields: &Fields<'_>, context: &Context<'_>, report: &mut 
     let _ = get("text").map(|entry| wording::parse(entry, report));
     read::defaults(fields, report);
     conditions::defaults(fields, context, report);
+    records::read::defaults(fields, report);
+}
+
+/// The fields that a rule speaks of.
+fn kept(by: &[String], severity_of: Option<&SeverityOf>, own: [&Option<Template>; 2]) -> Kept {
+    let mut kept = Kept::default();
+    let names = by.iter().map(String::as_str);
+    let names = names.chain(severity_of.map(|of| &*of.from));
+    kept.names.extend(names.map(Arc::from));
+    for name in own.into_iter().flatten().flat_map(Template::variables) {
+        match name.strip_prefix("fields.") {
+            Some(name) => drop(kept.names.insert(name.into())),
+            None => kept.all |= name == "fields",
+        }
+    }
+    kept
 }
 
 /// Reads a field that may be missing: nothing if it is wrong, nothing within if
@@ -408,7 +471,12 @@ fn globs(entry: &Entry, context: &Context<'_>, report: &mut Report) -> Option<Ve
     globs.into_iter().collect()
 }
 
-fn patterns(kind: Option<Kind>, layers: Layers<'_>, report: &mut Report) -> Option<Patterns> {
+fn patterns(
+    kind: Option<Kind>,
+    layers: Layers<'_>,
+    reading: Option<&Reading>,
+    report: &mut Report,
+) -> Option<Patterns> {
     let case = match layers.get("ignore_case") {
         Some(entry) => match fields::truth(entry, report) {
             Some(true) => Some(Case::Ignored),
@@ -419,9 +487,17 @@ fn patterns(kind: Option<Kind>, layers: Layers<'_>, report: &mut Report) -> Opti
     };
     // Regexes are looked at even if their case is not known.
     let known_case = case.unwrap_or(Case::Kept);
-    let wanted = match kind {
-        Some(Kind::Records) => required(layers.rule, "match", report).map(Some),
-        Some(Kind::Command | Kind::Exec) | None => Some(layers.rule.get("match")),
+    let breaks = match reading {
+        Some(reading) if !reading.may_hold_breaks() => Breaks::Never,
+        Some(_) | None => Breaks::May,
+    };
+    let written = layers.rule.get("match");
+    let wanted = match (kind, written, layers.rule.get("where")) {
+        (Some(Kind::Records), None, None) => {
+            report.nothing_selected(layers.rule.at);
+            None
+        }
+        _ => Some(written),
     };
     if let (Some(Kind::Command), None, Some(entry)) =
         (kind, layers.rule.get("match"), layers.rule.get("except"))
@@ -431,11 +507,11 @@ fn patterns(kind: Option<Kind>, layers: Layers<'_>, report: &mut Report) -> Opti
     }
     let matches = wanted.and_then(|entry| {
         optional(entry, |entry| {
-            regexes::read(entry, Purpose::Match, known_case, report)
+            regexes::read(entry, Purpose::Match, known_case, breaks, report)
         })
     });
     let excepts = optional(layers.rule.get("except"), |entry| {
-        regexes::read(entry, Purpose::Except, known_case, report)
+        regexes::read(entry, Purpose::Except, known_case, breaks, report)
     });
     case?;
     Some(Patterns {
@@ -470,12 +546,29 @@ fn by(
     is_good.then_some(names)
 }
 
-fn severity(entry: &Entry, report: &mut Report) -> Option<Severity> {
-    if let Value::Map(_) = entry.node.value {
-        report.severity_by_map(fields::place_of(entry));
+/// Reads a severity, or what tells it. `known` are the only names there are, if they
+/// are known.
+fn severity(
+    entry: &Entry,
+    known: Option<&BTreeSet<String>>,
+    report: &mut Report,
+) -> Option<(Severity, Option<SeverityOf>)> {
+    let Value::Map(list) = &entry.node.value else {
+        return Some((fields::word(entry, &SEVERITIES, report)?, None));
+    };
+    let of = records::read::severity_of(entry, &SEVERITIES, report);
+    let from = list.iter().find(|entry| entry.key == "from");
+    if let (Some(from), Some(known)) = (from, known)
+        && let Some(name) = from
+            .node
+            .as_scalar()
+            .filter(|name| !known.contains(&name.text))
+    {
+        let known: Vec<&str> = known.iter().map(String::as_str).collect();
+        report.unknown_field_of_text(fields::place_of(from), name.shown(), &known);
         return None;
     }
-    fields::word(entry, &SEVERITIES, report)
+    Some((Severity::Warning, Some(of?)))
 }
 
 fn debounce(entry: &Entry, report: &mut Report) -> Option<Debounce> {
@@ -521,146 +614,6 @@ fn debounce(entry: &Entry, report: &mut Report) -> Option<Debounce> {
             })
         }
     }
-}
-
-fn spaces(
-    layers: Layers<'_>,
-    context: &Context<'_>,
-    report: &mut Report,
-) -> Option<Vec<SpaceName>> {
-    if let Some(entry) = layers.get("space") {
-        return named_spaces(entry, context, report);
-    }
-    match (context.only_space, context.spaces) {
-        (Some(space), _) => Some(vec![space.clone()]),
-        (None, None) => Some(vec![SpaceName::new(super::SPACE_DEFAULT)]),
-        // That there is no space at all is said once, not for every rule.
-        (None, Some(known)) if known.is_empty() => None,
-        (None, Some(known)) => {
-            let known: Vec<&str> = known.iter().map(SpaceName::as_str).collect();
-            report.no_space(layers.rule.at, &known);
-            None
-        }
-    }
-}
-
-/// Reads the names of spaces.
-pub(super) fn named_spaces(
-    entry: &Entry,
-    context: &Context<'_>,
-    report: &mut Report,
-) -> Option<Vec<SpaceName>> {
-    let mut names: Vec<SpaceName> = Vec::new();
-    let mut is_good = true;
-    for (node, text) in fields::texts(entry, report)? {
-        let name = SpaceName::new(text);
-        if names.contains(&name) {
-            report.named_twice(node.at, fields::shown(node), "space");
-            is_good = false;
-        } else if let Some(known) = context.spaces.filter(|known| !known.contains(&name)) {
-            unknown_space(node.at, fields::shown(node), text, known, report);
-            is_good = false;
-        }
-        names.push(name);
-    }
-    is_good.then_some(names)
-}
-
-/// Reports a name that no space has.
-pub(super) fn unknown_space(
-    at: Span,
-    shown: &str,
-    text: &str,
-    known: &BTreeSet<SpaceName>,
-    report: &mut Report,
-) {
-    let known: Vec<&str> = known.iter().map(SpaceName::as_str).collect();
-    let meant = did_you_mean(text, known.iter().copied());
-    report.unknown_space(at, shown, meant, &known);
-}
-
-/// Reads whom a message calls: only who was named by id can be meant.
-fn mentions(entry: &Entry, report: &mut Report) -> Option<Vec<Mention>> {
-    if matches!(&entry.node.value, Value::List(nodes) if nodes.is_empty()) {
-        // Nobody, whatever the defaults say.
-        return Some(Vec::new());
-    }
-    let texts = fields::texts(entry, report)?;
-    if texts.len() > MENTIONS_MAX {
-        report.too_many(fields::place_of(entry), &entry.key, MENTIONS_MAX);
-        return None;
-    }
-    let mut mentions: Vec<Mention> = Vec::new();
-    let mut is_good = true;
-    for (node, text) in texts {
-        let id = text.strip_prefix("users/").unwrap_or(text);
-        let is_person = (1..=USER_ID_DIGITS_MAX).contains(&id.len())
-            && id.bytes().all(|byte| byte.is_ascii_digit());
-        let mention = Mention(id.to_owned());
-        if !is_person && id != "all" {
-            report.not_a_mention(node.at, fields::shown(node));
-            is_good = false;
-        } else if mentions.contains(&mention) {
-            report.named_twice(node.at, fields::shown(node), "mention");
-            is_good = false;
-        }
-        mentions.push(mention);
-    }
-    is_good.then_some(mentions)
-}
-
-fn runbook(entry: &Entry, report: &mut Report) -> Option<String> {
-    let text = fields::text(entry, report)?;
-    let is_link = text.starts_with("https://")
-        && Url::parse(text).is_ok_and(|url| url.host_str().is_some_and(|host| !host.is_empty()));
-    if !is_link {
-        report.not_a_link(fields::place_of(entry));
-        return None;
-    }
-    let mut link = String::with_capacity(text.len());
-    for char in text.trim_end().chars() {
-        // These would end the link in a message, or begin another.
-        if char.is_whitespace() || char.is_control() || matches!(char, '<' | '>' | '|') {
-            let mut bytes = [0; 4];
-            for byte in char.encode_utf8(&mut bytes).bytes() {
-                link.push_str(&format!("%{byte:02X}"));
-            }
-        } else {
-            link.push(char);
-        }
-    }
-    Some(link)
-}
-
-fn labels(
-    layers: Layers<'_>,
-    context: &Context<'_>,
-    report: &mut Report,
-) -> BTreeMap<String, String> {
-    let mut labels = context.labels.clone();
-    for fields in [layers.settings, layers.file, Some(layers.rule)]
-        .into_iter()
-        .flatten()
-    {
-        if let Some(entry) = fields.get("labels") {
-            labels.extend(read_labels(entry, report));
-        }
-    }
-    labels
-}
-
-/// Reads names and their texts.
-pub(super) fn read_labels(entry: &Entry, report: &mut Report) -> BTreeMap<String, String> {
-    let mut labels = BTreeMap::new();
-    let Some(entries) = fields::entries_of(&entry.node, "`labels`", report) else {
-        return labels;
-    };
-    for (name, entry) in entries {
-        if let Some(text) = fields::text(entry, report) {
-            labels.insert(name.to_owned(), text.to_owned());
-        }
-    }
-    labels
 }
 
 /// Puts rules in the order of their keys.

@@ -27,6 +27,7 @@ pub mod journal;
 pub mod own;
 pub mod parse;
 pub mod pattern;
+pub mod records;
 mod regexes;
 pub mod schema;
 pub mod settings;
@@ -41,6 +42,9 @@ pub use fields::parse_duration_argument;
 use glob::Glob;
 use jiff::tz::TimeZone;
 use pattern::Patterns;
+use records::conditions::Where;
+use records::reading::Reading;
+use records::searcher::{Context, Kept};
 use template::Template;
 
 use crate::secrets::Redactor;
@@ -80,8 +84,16 @@ pub struct Rule {
     pub journal: Option<journal::Selection>,
     /// Where reading starts in files that existed before the agent ever ran.
     pub from: From,
-    /// What is a hit.
+    /// How it reads them.
+    pub reading: Reading,
+    /// What is a hit: by its message …
     pub patterns: Patterns,
+    /// … and by its fields.
+    pub filter: Where,
+    /// The fields that are kept of a hit, because the rule speaks of them.
+    pub kept: Kept,
+    /// The lines around a hit that messages show.
+    pub context: Context,
     /// What it makes of the results of a command; `None` for a rule of records,
     /// whose `files` are then not empty.
     pub check: Option<Check>,
@@ -90,10 +102,12 @@ pub struct Rule {
     /// The gaps between reminders of an open incident, the last one for ever;
     /// empty if there are none, or if incidents have no end.
     pub repeat: Vec<Duration>,
-    /// Captures whose values separate instances.
+    /// Captures and fields whose values separate instances.
     pub by: Vec<String>,
-    /// How bad an event is.
+    /// How bad an event is, if it does not tell itself.
     pub severity: Severity,
+    /// How it tells.
+    pub severity_of: Option<SeverityOf>,
     /// How repeats are held back.
     pub debounce: Debounce,
     /// Where it posts; never empty.
@@ -145,6 +159,18 @@ pub enum Severity {
     Error,
     /// Needs a person now.
     Critical,
+}
+
+/// How an event tells how bad it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SeverityOf {
+    /// The capture or field that tells.
+    pub from: Arc<str>,
+    /// What its values mean.
+    pub map: BTreeMap<String, Severity>,
+    /// What other values mean, and none at all; the rule's own severity if nothing is
+    /// said.
+    pub others: Option<Severity>,
 }
 
 /// Where reading starts in a file that existed before the agent ever ran.
@@ -238,6 +264,26 @@ pub trait Surroundings {
     fn exists(&self, path: &Path) -> bool;
     /// The time zone of a name such as `Europe/Berlin`, if there is one.
     fn zone(&self, name: &str) -> Option<TimeZone>;
+}
+
+impl SeverityOf {
+    /// How bad an event is by the value that tells, if it is there.
+    pub fn severity(&self, value: Option<&str>) -> Option<Severity> {
+        let listed = value.and_then(|value| self.map.get(value));
+        listed.copied().or(self.others)
+    }
+}
+
+impl Rule {
+    /// The rule as it looks for what ends its incidents, if a record does that.
+    pub fn ending(&self) -> Option<Self> {
+        let patterns = self.conditions.resolving()?.clone();
+        Some(Self {
+            patterns,
+            filter: Where::default(),
+            ..self.clone()
+        })
+    }
 }
 
 impl RuleSet {

@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use super::conditions::Conditions;
 use super::pattern::Patterns;
+use super::records::conditions::Where;
+use super::records::reading::Reading;
+use super::records::searcher::{Context, Kept};
 use super::{Debounce, Files, FormatAs, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
 
 /// What keys of own rules begin with.
@@ -62,12 +65,17 @@ impl Own {
                 exclude: Vec::new(),
             },
             from: From::End,
+            reading: Reading::default(),
             patterns: Patterns {
                 matches: Vec::new(),
                 excepts: Vec::new(),
             },
+            filter: Where::default(),
+            kept: Kept::default(),
+            context: Context::default(),
             by: vec![self.by().to_owned()],
             severity: Severity::Error,
+            severity_of: None,
             debounce: Debounce::Window {
                 every: WINDOW,
                 max: WINDOW,

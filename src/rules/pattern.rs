@@ -36,6 +36,7 @@ mod walk;
 
 use generous::{Generous, hir_of};
 pub use matcher::{Match, Matcher};
+use record::Record;
 pub use record::record_in;
 
 /// The memory that the lazy automaton of one regex may use, each way.
@@ -87,6 +88,15 @@ impl Patterns {
             }
         }
         names
+    }
+
+    /// Whether a record is left out, whatever else is found in it.
+    pub fn excepts(&self, record: &[u8]) -> bool {
+        if self.excepts.is_empty() {
+            return false;
+        }
+        let record = Record::new(record);
+        self.excepts.iter().any(|pattern| record.holds(pattern))
     }
 }
 

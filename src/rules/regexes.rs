@@ -27,6 +27,15 @@ pub(super) enum Purpose {
     Except,
     /// What they match in a record is secret.
     Redact,
+    /// They are lines that begin a record, or go on with one.
+    Join,
+}
+
+/// Whether line breaks may stand in what is searched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Breaks {
+    May,
+    Never,
 }
 
 /// Whether letters of either case are the same.
@@ -41,6 +50,7 @@ pub(super) fn read(
     entry: &Entry,
     purpose: Purpose,
     case: Case,
+    breaks: Breaks,
     report: &mut Report,
 ) -> Option<Vec<Arc<Pattern>>> {
     let texts = fields::texts(entry, report)?;
@@ -50,7 +60,7 @@ pub(super) fn read(
     }
     let regexes: Vec<Option<Arc<Pattern>>> = texts
         .into_iter()
-        .map(|(node, text)| read_one(node, text, purpose, case, report))
+        .map(|(node, text)| read_one(node, text, purpose, case, breaks, report))
         .map(|regex| regex.map(|regex| Arc::new(Pattern::of(&regex))))
         .collect();
     regexes.into_iter().collect()
@@ -65,7 +75,16 @@ pub(super) fn read_secrets(entry: &Entry, report: &mut Report) -> Option<Vec<Reg
     }
     let regexes: Vec<Option<Regex>> = texts
         .into_iter()
-        .map(|(node, text)| read_one(node, text, Purpose::Redact, Case::Kept, report))
+        .map(|(node, text)| {
+            read_one(
+                node,
+                text,
+                Purpose::Redact,
+                Case::Kept,
+                Breaks::Never,
+                report,
+            )
+        })
         .collect();
     regexes.into_iter().collect()
 }
@@ -75,6 +94,7 @@ fn read_one(
     text: &str,
     purpose: Purpose,
     case: Case,
+    breaks: Breaks,
     report: &mut Report,
 ) -> Option<Regex> {
     let parsed = regex_syntax::ParserBuilder::new()
@@ -88,7 +108,7 @@ fn read_one(
             return None;
         }
     };
-    if needs_newline(&hir) {
+    if breaks == Breaks::Never && needs_newline(&hir) {
         report.never_matches(node.at);
     }
     // A flag in front holds for all that follows, alternatives included.
@@ -109,6 +129,7 @@ fn read_one(
             Purpose::Match => report.matches_everything(node.at),
             Purpose::Except => report.excepts_everything(node.at),
             Purpose::Redact => report.redacts_everything(node.at),
+            Purpose::Join => report.joins_everything(node.at),
         }
         return None;
     }
@@ -122,7 +143,7 @@ fn is_found_everywhere(regex: &Regex) -> bool {
     regex.is_match(b"") && regex.is_match(b"\x01") && regex.is_match(&long)
 }
 
-/// Tells whether only a text with a line break can match; a record has none.
+/// Tells whether only a text with a line break can match; most records have none.
 fn needs_newline(hir: &Hir) -> bool {
     match hir.kind() {
         HirKind::Empty | HirKind::Class(_) | HirKind::Look(_) => false,

@@ -64,6 +64,8 @@ pub enum Value {
     Number(i64),
     /// Named texts, as in `captures.ip`.
     Map(BTreeMap<String, String>),
+    /// The same with names that have dots: `http.status` is `status` within `http`.
+    Nested(BTreeMap<String, String>),
 }
 
 /// A piece of rendered text. Who wrote it decides how far it is trusted.
@@ -204,8 +206,31 @@ impl Value {
                 map.iter()
                     .map(|(name, value)| (name.as_str(), value.as_str())),
             ),
+            Self::Nested(map) => {
+                let names = map
+                    .iter()
+                    .map(|(name, text)| (name.as_str(), text.as_str()));
+                nested(&names.collect::<Vec<_>>())
+            }
         }
     }
+}
+
+/// A map of names in order, those with dots as maps within it.
+fn nested(names: &[(&str, &str)]) -> minijinja::Value {
+    let root = |name: &str| name.find('.').map_or(name.len(), |dot| dot);
+    let groups = names.chunk_by(|(one, _), (other, _)| one[..root(one)] == other[..root(other)]);
+    minijinja::Value::from_pairs(groups.map(|group| {
+        let (first, text) = group[0];
+        let end = root(first);
+        let within: Vec<(&str, &str)> = (group.iter())
+            .filter_map(|(name, text)| Some((name.get(end + 1..)?, *text)))
+            .collect();
+        match within.is_empty() {
+            true => (&first[..end], minijinja::Value::from(text)),
+            false => (&first[..end], nested(&within)),
+        }
+    }))
 }
 
 impl fmt::Debug for Template {

@@ -39,6 +39,8 @@ pub(super) struct Names<'a> {
     pub(super) captures: &'a BTreeSet<String>,
     /// Its labels; none if they are not all known.
     pub(super) labels: Option<&'a BTreeMap<String, String>>,
+    /// Whether its records have fields of their own, with any names.
+    pub(super) has_fields: bool,
     /// Whether it is about a command.
     pub(super) of_check: bool,
 }
@@ -146,6 +148,7 @@ fn known_for(name: &str, field: &str, names: &Names<'_>) -> Option<Vec<String>> 
             .then(|| known.iter().map(|name| format!("{root}.{name}")).collect())
     };
     match (root, rest) {
+        ("fields", Some(_)) if names.has_fields => None,
         ("captures" | "fields", Some(rest)) => within(names.captures.iter().collect(), rest),
         ("labels", Some(rest)) => within(names.labels?.keys().collect(), rest),
         _ if NAMES.contains(&root) || names.captures.contains(root) => None,

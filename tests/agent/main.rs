@@ -31,6 +31,8 @@ mod commands;
 
 mod process;
 
+mod records;
+
 mod watching;
 
 mod kernel;

@@ -285,7 +285,7 @@ impl Storm {
                     skipping: read.skipping,
                     ending: read.ending,
                 };
-                let scanned = scan(region, &read.matcher);
+                let scanned = scan(region, &read.searcher);
                 self.busy += cpu() - began;
                 let at_end = end == facts.size;
                 let input = Input::Read {

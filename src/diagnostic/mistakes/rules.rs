@@ -149,15 +149,6 @@ impl Report {
         );
     }
 
-    /// The map form of `severity`.
-    pub fn severity_by_map(&mut self, at: Span) {
-        self.error(
-            at,
-            "`severity` by a map is not in this release".into(),
-            hint("write one of `info`, `warning`, `error`, `critical`, or make a rule of each"),
-        );
-    }
-
     /// A window without length.
     pub fn zero_debounce(&mut self, at: Span) {
         self.error(

@@ -11,9 +11,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::message::humane;
-use crate::engine::scan::{LINE_BYTES_MAX, SAMPLE_CHARS_MAX, Sample};
+use crate::engine::scan::{SAMPLE_CHARS_MAX, Sample};
 use crate::rules::checks::{Meaning, StatusMap};
 use crate::rules::pattern::Matcher;
+use crate::rules::records::reading::LINE_BYTES_MAX;
 use crate::rules::{Rule, Severity};
 use crate::secrets::Redactor;
 
@@ -183,6 +184,7 @@ pub fn judge(rule: &Rule, status: &StatusMap, ran: &Ran, redactor: &Arc<Redactor
                 output: bounded(&shown),
                 perf,
             })),
+            ..Sample::default()
         }),
     }
 }
@@ -244,7 +246,7 @@ fn hit_in(rule: &Rule, ran: &Ran, is_nagios: bool, redactor: &Arc<Redactor>) -> 
     let mut hit = None;
     let matcher = Matcher::new(&[&rule.patterns], LINE_BYTES_MAX).hiding(redactor.clone());
     matcher.search(text.as_bytes(), &mut |found| {
-        if hit.is_none() {
+        if hit.is_none() && rule.filter.holds_for(&found.captures) {
             let record = &text.as_bytes()[found.record.clone()];
             hit = Some(HitLine {
                 line: match found.redacted {

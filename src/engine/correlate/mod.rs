@@ -25,7 +25,7 @@ use super::commit::Image;
 use super::events::{Event, InstanceId};
 use super::instances::{Birth, Instances, Scene, Sight};
 use super::mute::Mute;
-use super::schedule::Schedule;
+use super::schedules::Schedules;
 use super::time::{Moment, Now};
 use crate::rules::{Rule, RuleKey, RuleSet};
 use memory::Memory;
@@ -188,7 +188,7 @@ impl Correlate {
         &mut self,
         scene: &mut Scene<'_>,
         rules: &RuleSet,
-        schedule: &mut Schedule,
+        schedules: &mut Schedules,
         checks: &Checks,
     ) -> Vec<Birth> {
         let now = scene.now.moment;
@@ -200,14 +200,17 @@ impl Correlate {
                 break;
             };
             let sight = match self.instances.is_judged(&id, now) {
-                true => Sight::Behind(schedule.ask_for_all()),
+                true => Sight::Behind(schedules.ask_for_all(rule)),
                 false => Sight::Clear,
             };
             let mute = self.mute(scene, rules, rule, &id, checks);
             births.extend(self.instances.look(scene, rule, &id, mute, sight));
         }
         let overdue: Vec<InstanceId> = (self.instances.overdue())
-            .filter(|(id, listing)| schedule.has_read_all(&id.rule, *listing))
+            .filter(|(id, listing)| {
+                let rule = rules.rule(&id.rule);
+                rule.is_none_or(|rule| schedules.has_read_all(rule, *listing))
+            })
             .map(|(id, _)| id.clone())
             .collect();
         for id in overdue {

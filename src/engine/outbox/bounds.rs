@@ -179,8 +179,12 @@ impl Tally {
     /// The memory that its samples take, about.
     pub(super) fn n_bytes(&self) -> usize {
         let shown = |shown: &Shown| {
-            let captures = (shown.sample.captures.iter()).map(|(_, text)| text.len() + 40);
-            shown.sample.line.len() + captures.sum::<usize>() + size_of::<Shown>() + 80
+            let sample = &shown.sample;
+            let values = sample.captures.iter().chain(&sample.fields);
+            let values = values.map(|(_, text)| text.len() + 40);
+            let around = sample.around.as_ref();
+            let around = around.map_or(0, |around| around.before.len() + around.after.len());
+            sample.line.len() + around + values.sum::<usize>() + size_of::<Shown>() + 80
         };
         shown(&self.latest) + self.different.iter().map(shown).sum::<usize>()
     }

@@ -4,14 +4,53 @@ use regex::bytes::Regex;
 
 use super::*;
 use crate::rules::pattern::{Pattern, Patterns};
+use crate::rules::records::conditions::Where;
+use crate::rules::records::reading::LINE_BYTES_MAX;
+use crate::rules::records::searcher::{Context, Kept, Selector};
 
-fn matcher(pattern: &str) -> Matcher {
+mod around;
+mod records;
+
+fn matcher(pattern: &str) -> Searcher {
+    searcher(Reading::default(), pattern, Context::default())
+}
+
+fn searcher(reading: Reading, pattern: &str, context: Context) -> Searcher {
     let regex = Regex::new(pattern).unwrap();
     let patterns = Patterns {
         matches: vec![Arc::new(Pattern::of(&regex))],
         excepts: Vec::new(),
     };
-    Matcher::new(&[&patterns], LINE_BYTES_MAX)
+    let selector = Selector {
+        patterns,
+        conditions: Where::default(),
+        kept: Kept::default(),
+    };
+    Searcher::of(reading, vec![selector], vec![context], &Arc::default())
+}
+
+/// The hits of a file as it is read when it grows: up to each of these lengths, and at
+/// last with an ending. What is taken early is shown with a `~`.
+fn hits_of(searcher: &Searcher, file: &[u8], lengths: &[(usize, Ending)]) -> Vec<String> {
+    let (mut offset, mut skipping) = (0, false);
+    let mut hits = Vec::new();
+    for &(len, ending) in lengths {
+        let region = Region {
+            bytes: &file[offset..len],
+            offset: offset as u64,
+            before: &file[..offset],
+            skipping,
+            ending,
+        };
+        let scanned = scan(region, searcher);
+        hits.extend(scanned.hits.iter().map(|hit| {
+            let mark = if hit.unfinished { "~" } else { "" };
+            format!("{mark}{} {}", hit.start, hit.sample.line)
+        }));
+        offset = usize::try_from(scanned.upto).unwrap();
+        skipping = scanned.skipping;
+    }
+    hits
 }
 
 /// What is found in a file that is read in regions of `n_bytes`, from where it was

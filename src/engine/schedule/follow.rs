@@ -10,7 +10,8 @@ use crate::engine::correlate::Role;
 use crate::engine::ids::StreamId;
 use crate::engine::stream::{Following, Naming, Phase, Searched, Stream};
 use crate::engine::time::Moment;
-use crate::rules::pattern::Matcher;
+use crate::rules::records::reading::ReadingKey;
+use crate::rules::records::searcher::Searcher;
 use crate::rules::{From, Rule, RuleKey, RuleSet};
 
 /// How far before the end reading starts in a file whose old lines do not count,
@@ -21,6 +22,7 @@ impl Schedule {
     /// Takes over changed rules; positions stay.
     pub fn meet(&mut self, rules: Arc<RuleSet>, now: Moment) {
         self.keys = keys_of(&rules);
+        self.mine = rules_that_read(&rules, &self.reading);
         self.rules = rules;
         self.epoch += 1;
         self.followings.clear();
@@ -50,7 +52,7 @@ impl Schedule {
 
     /// Whether a pattern may name this path, or something below it.
     pub(super) fn may_name(&self, path: &Path) -> bool {
-        let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
+        let globs = self.my_rules().flat_map(|(_, rule)| &rule.files.include);
         let mut globs = globs.filter(|glob| glob.matches(path) || glob.may_match_below(path));
         globs.next().is_some()
     }
@@ -61,10 +63,21 @@ impl Schedule {
             rule.files.include.iter().any(|glob| glob.matches(path))
                 && !rule.files.exclude.iter().any(|glob| glob.matches(path))
         };
-        (self.rules.rules.iter().enumerate())
+        self.my_rules()
             .filter(|(_, rule)| follows(rule))
             .map(|(idx, _)| idx)
             .collect()
+    }
+
+    /// The rules that read in this way, with their places in the rule set.
+    fn my_rules(&self) -> impl Iterator<Item = (usize, &Arc<Rule>)> {
+        self.mine.iter().map(|&idx| (idx, &self.rules.rules[idx]))
+    }
+
+    /// Whether a pattern of these rules names a path.
+    pub(in crate::engine) fn names(&self, path: &Path) -> bool {
+        let mut globs = self.my_rules().flat_map(|(_, rule)| &rule.files.include);
+        globs.any(|glob| glob.matches(path))
     }
 
     /// Some rules, ready to search.
@@ -72,33 +85,35 @@ impl Schedule {
         if let Some(following) = self.followings.get(rules) {
             return following.clone();
         }
-        let mut patterns = Vec::new();
+        let mut rules_searched: Vec<Arc<Rule>> = Vec::new();
         let mut searched = Vec::new();
         for &idx in rules {
             let rule = &self.rules.rules[idx];
-            // What ends an incident is judged after what it is made of.
-            let hits = (Role::Match, &rule.patterns, rule.key.clone());
-            let ends = rule.conditions.resolving().map(|patterns| {
-                let taken_by = RuleKey::new(&format!("{} resolve", rule.key));
-                (Role::Resolve, patterns, taken_by)
+            rules_searched.push(rule.clone());
+            searched.push(Searched {
+                idx,
+                rule: rule.key.clone(),
+                role: Role::Match,
+                taken_by: rule.key.clone(),
             });
-            for (role, pattern, taken_by) in std::iter::once(hits).chain(ends) {
-                patterns.push(pattern);
+            // What ends an incident is judged after what it is made of.
+            if let Some(ending) = rule.ending() {
+                rules_searched.push(Arc::new(ending));
                 searched.push(Searched {
                     idx,
                     rule: rule.key.clone(),
-                    role,
-                    taken_by,
+                    role: Role::Resolve,
+                    taken_by: RuleKey::new(&format!("{} resolve", rule.key)),
                 });
             }
         }
-        let matcher = Matcher::new(&patterns, crate::engine::scan::LINE_BYTES_MAX);
-        let matcher = Arc::new(matcher.hiding(self.rules.redactor.clone()));
+        let all: Vec<&Rule> = rules_searched.iter().map(|rule| &**rule).collect();
+        let searcher = Arc::new(Searcher::new(&all, &self.rules.redactor));
         let rules = rules.to_vec();
         let following = Arc::new(Following {
             rules,
             searched,
-            matcher,
+            searcher,
         });
         let rules = following.rules.clone();
         self.followings.insert(rules, following.clone());
@@ -108,12 +123,12 @@ impl Schedule {
     /// Forgets patterns that no rule has any more: if they come back, their files
     /// are seen for the first time again.
     pub(super) fn keep_known_globs(&mut self) {
-        let in_use: BTreeSet<&str> = (self.rules.rules.iter())
-            .flat_map(|rule| &rule.files.include)
-            .map(|glob| glob.as_str())
+        let in_use: BTreeSet<String> = (self.my_rules())
+            .flat_map(|(_, rule)| &rule.files.include)
+            .map(|glob| glob.as_str().to_owned())
             .collect();
         let n_before = self.globs.len();
-        self.globs.retain(|glob| in_use.contains(glob.as_str()));
+        self.globs.retain(|glob| in_use.contains(glob));
         self.globs_changed |= self.globs.len() != n_before;
     }
 
@@ -157,7 +172,8 @@ impl Schedule {
             .map(|rule| (rule.key.clone(), wants(rule)))
             .collect();
         let first = starts.iter().map(|(_, start)| *start).min().unwrap_or(0);
-        stream.offset = first.saturating_sub(LEAD_BYTES);
+        // Even, for a character may take two bytes.
+        stream.offset = first.saturating_sub(LEAD_BYTES) & !1;
         stream.joined = (starts.into_iter())
             .filter(|(_, start)| *start > stream.offset)
             .collect();
@@ -175,7 +191,8 @@ impl Schedule {
             .flat_map(|rule| &rule.files.include)
             .map(|glob| glob.as_str())
             .collect();
-        let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
+        let rules = self.rules.clone();
+        let globs = (self.mine.iter()).flat_map(|&idx| &rules.rules[idx].files.include);
         let globs = globs.filter(|glob| asked.contains(glob.as_str()));
         for glob in globs.filter(|glob| in_scope(scope, glob.root())) {
             let hidden = faults
@@ -186,6 +203,15 @@ impl Schedule {
             }
         }
     }
+}
+
+/// The rules that read in a way, by their places in the rule set.
+pub(super) fn rules_that_read(rules: &RuleSet, reading: &ReadingKey) -> Vec<usize> {
+    let reads_so = |rule: &Rule| rule.reading.key() == *reading;
+    (rules.rules.iter().enumerate())
+        .filter(|(_, rule)| reads_so(rule))
+        .map(|(idx, _)| idx)
+        .collect()
 }
 
 /// The keys of the rules, in the order of the rule set.

@@ -191,7 +191,7 @@ impl Schedule {
         stream.size = facts.size;
         stream.modified = facts.modified;
         let lost_its_name = stream.naming == Naming::Here && look.named != Some(stream.place());
-        let unread = !stream.is_read() || stream.ending(now) == Ending::Take;
+        let unread = !stream.is_read() || stream.ending(now) != Ending::Leave;
         if unread {
             stream.deleted = None;
             stream.phase = Phase::WaitsToRead;

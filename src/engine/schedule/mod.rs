@@ -41,6 +41,7 @@ use super::ids::StreamId;
 use super::scan::{Ending, Hit};
 use super::stream::{Following, Naming, Phase, Stream};
 use super::time::Moment;
+use crate::rules::records::reading::ReadingKey;
 use crate::rules::{RuleKey, RuleSet};
 
 mod follow;
@@ -74,10 +75,14 @@ const TURNS_BEFORE_BACKLOG: usize = 16;
 /// Paths that are listed one by one; beyond, everything is listed.
 const WANTED_MAX: usize = 10_000;
 
-/// All followed files.
+/// All followed files of the rules that read in one way.
 #[derive(Debug)]
 pub struct Schedule {
     rules: Arc<RuleSet>,
+    /// Which way that is.
+    reading: ReadingKey,
+    /// The rules that read so, by their place in the rule set.
+    mine: Vec<usize>,
     /// Rises with every change of the rules.
     epoch: u64,
     keys: Vec<RuleKey>,
@@ -139,8 +144,17 @@ struct Ordered {
     epoch: u64,
 }
 
+/// What turns may be given.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct May {
+    /// Whether there is room for what may come of a read.
+    pub(super) read: bool,
+    /// Whether nothing is being listed.
+    pub(super) list: bool,
+}
+
 /// What a schedule begins with.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Start {
     /// The streams of an earlier life.
     pub streams: BTreeMap<StreamId, StreamRecord>,
@@ -158,9 +172,17 @@ pub struct Start {
 
 impl Schedule {
     /// Takes up the files of an earlier life. Everything is listed first.
-    pub fn new(rules: Arc<RuleSet>, noticing: Noticing, start: Start, now: Moment) -> Self {
+    pub(super) fn new(
+        rules: Arc<RuleSet>,
+        reading: ReadingKey,
+        noticing: Noticing,
+        start: Start,
+        now: Moment,
+    ) -> Self {
         let mut schedule = Self {
             keys: follow::keys_of(&rules),
+            mine: follow::rules_that_read(&rules, &reading),
+            reading,
             rules,
             epoch: 0,
             followings: BTreeMap::new(),
@@ -200,20 +222,40 @@ impl Schedule {
             rotated: BTreeMap::new(),
         };
         schedule.keep_known_globs();
-        for (id, record) in start.streams {
-            let rules = schedule.rules_of(&record.name);
-            if rules.is_empty() {
-                // Nobody follows it any more.
-                schedule.dirty.insert(id);
-                continue;
-            }
-            let following = schedule.following(&rules);
-            let stream = Stream::restored(record, following);
-            schedule.by_place.insert(stream.place(), id);
-            schedule.by_path.insert(stream.path.clone(), id);
-            schedule.streams.insert(stream);
+        for (_, record) in start.streams {
+            schedule.take_up(record);
         }
         schedule
+    }
+
+    /// Goes on with a file from an earlier life.
+    fn take_up(&mut self, record: StreamRecord) {
+        let id = record.id;
+        let rules = self.rules_of(&record.name);
+        if rules.is_empty() {
+            // Nobody follows it any more.
+            self.dirty.insert(id);
+            return;
+        }
+        let following = self.following(&rules);
+        let stream = Stream::restored(record, following);
+        self.by_place.insert(stream.place(), id);
+        self.by_path.insert(stream.path.clone(), id);
+        self.streams.insert(stream);
+    }
+
+    /// Joins a file that other rules read in another way, where they are.
+    pub(super) fn join(&mut self, record: StreamRecord) {
+        let id = record.id;
+        if self.by_place.contains_key(&record.identity.place) {
+            return;
+        }
+        self.dirty.insert(id);
+        self.take_up(record);
+        // Before everything was listed it waits with all others.
+        if self.is_listed() {
+            self.wake(id);
+        }
     }
 
     /// Whether everything was listed at least once.
@@ -287,21 +329,17 @@ impl Schedule {
 
     /// The next turn, if there is one and the host has room for it. Reads are only
     /// given where `may_read`: what is not read stays in the files.
-    pub fn next_turn(&mut self, now: Moment, may_read: bool) -> Option<Turn> {
+    pub(super) fn next_turn(&mut self, now: Moment, may: May) -> Option<Turn> {
+        let may_read = may.read;
         self.streams.file();
         if let Some(order) = self.orders.pop_front() {
             return Some(order);
         }
         if self.listing.is_none()
+            && may.list
             && let Some(scope) = self.next_scope(now)
         {
-            self.n_listings += 1;
-            self.listing = Some(Ordered {
-                scope: scope.clone(),
-                number: self.n_listings,
-                rules: self.rules.clone(),
-                epoch: self.epoch,
-            });
+            self.order(scope.clone());
             return Some(Turn::List(scope));
         }
         if self.n_turns >= TURNS_MAX {
@@ -349,7 +387,7 @@ impl Schedule {
                         head: stream.identity.head.last().copied(),
                         skipping: stream.skipping,
                         ending: stream.ending(now),
-                        matcher: stream.following.matcher.clone(),
+                        searcher: stream.following.searcher.clone(),
                         epoch: self.epoch,
                     }));
                 }
@@ -358,6 +396,29 @@ impl Schedule {
             }
         }
         None
+    }
+
+    /// Takes part in a listing that was ordered for another reading.
+    pub(super) fn listen(&mut self, scope: &Scope, now: Moment) {
+        match scope {
+            Scope::All => {
+                self.wants_all = false;
+                self.wanted.clear();
+                self.plan_listing(now);
+            }
+            Scope::Below(paths) => self.wanted.retain(|path| !paths.contains(path)),
+        }
+        self.order(scope.clone());
+    }
+
+    fn order(&mut self, scope: Scope) {
+        self.n_listings += 1;
+        self.listing = Some(Ordered {
+            scope,
+            number: self.n_listings,
+            rules: self.rules.clone(),
+            epoch: self.epoch,
+        });
     }
 
     /// What is listed next, if anything is to be.
@@ -509,19 +570,34 @@ impl Schedule {
         self.dirty.extend(streams);
     }
 
-    /// All patterns that were listed, if that changed since the last call.
-    pub fn take_globs(&mut self) -> Option<BTreeSet<String>> {
-        std::mem::take(&mut self.globs_changed).then(|| self.globs.clone())
+    /// Whether the patterns that were listed changed since the last call.
+    pub(super) fn take_globs_changed(&mut self) -> bool {
+        std::mem::take(&mut self.globs_changed)
     }
 
-    /// Takes back what [`take_globs`](Self::take_globs) gave: it was not committed.
+    /// All patterns that were listed.
+    pub(super) fn globs(&self) -> &BTreeSet<String> {
+        &self.globs
+    }
+
+    /// Takes back that the patterns were taken: they were not committed.
     pub fn mark_globs(&mut self) {
         self.globs_changed = true;
     }
 
     /// The next stream's number.
-    pub fn next_id(&self) -> u64 {
+    pub(super) fn next_id(&self) -> u64 {
         self.next_id
+    }
+
+    /// Numbers are drawn for all readings from one row.
+    pub(super) fn set_next_id(&mut self, next_id: u64) {
+        self.next_id = next_id;
+    }
+
+    /// Whether something is to be told to the host or the disk, or awaited from it.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.is_quiet() || !self.orders.is_empty() || self.is_dirty()
     }
 
     /// Whether the host has no look, read or listing of ours.

@@ -9,7 +9,7 @@ use crate::engine::identity::{Facts, Mark, Place};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::Packing;
 use crate::engine::scan::{Ending, Scanned};
-use crate::rules::pattern::Matcher;
+use crate::rules::records::searcher::Searcher;
 
 /// How files are noticed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,9 +139,9 @@ pub struct Read {
     pub skipping: bool,
     /// What to do with an unfinished line.
     pub ending: Ending,
-    /// What to search for.
-    pub matcher: Arc<Matcher>,
-    /// Which rule set `matcher` was made of.
+    /// How it is read, and what to search for.
+    pub searcher: Arc<Searcher>,
+    /// Which rule set `searcher` was made of.
     pub epoch: u64,
 }
 

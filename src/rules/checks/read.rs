@@ -58,16 +58,24 @@ pub(in crate::rules) const SOURCES: [(&str, Kind); 5] = [
 /// Fields of records that only files have.
 const OF_FILES: &[&str] = &["exclude_files", "from"];
 
+/// Fields of records that the journal has no use for: its entries are whole.
+const NOT_OF_JOURNAL: &[&str] = &["context", "encoding", "format", "line_max", "multiline"];
+
 /// Fields that only rules of some kinds have.
 pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
     (
         &[Kind::Records],
         &[
             "by",
+            "context",
+            "encoding",
             "exclude_files",
             "first_seen",
+            "format",
             "from",
+            "line_max",
             "max_keys",
+            "multiline",
             "resolve",
             "threshold",
         ],
@@ -75,7 +83,7 @@ pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
     (&[Kind::Records, Kind::Exec], &["absent"]),
     (
         &[Kind::Records, Kind::Command],
-        &["except", "ignore_case", "match"],
+        &["except", "ignore_case", "match", "where"],
     ),
     (
         &[Kind::Command],
@@ -98,7 +106,7 @@ pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
 
 impl Kind {
     /// The words for a rule of this kind.
-    fn words(self) -> &'static str {
+    pub(in crate::rules) fn words(self) -> &'static str {
         match self {
             Self::Records => "a rule of files",
             Self::Command => "a rule of a command",
@@ -127,9 +135,13 @@ impl Kind {
 
     /// Reports the fields of a rule that mean nothing for its kind.
     pub(in crate::rules) fn refuse_others(self, rule: &Fields<'_>, report: &mut Report) {
-        if self == Self::Records && rule.get("files").is_none() {
-            for entry in OF_FILES.iter().filter_map(|name| rule.get(name)) {
-                let words = "a rule of the journal alone";
+        if rule.get("journal").is_some() {
+            let lists = match rule.get("files") {
+                Some(_) => [NOT_OF_JOURNAL, &[]],
+                None => [NOT_OF_JOURNAL, OF_FILES],
+            };
+            for entry in lists.concat().iter().filter_map(|name| rule.get(name)) {
+                let words = "a rule of the journal";
                 report.misplaced_field(entry.at, &entry.key, words, "remove it");
             }
         }
@@ -146,7 +158,7 @@ impl Kind {
                         "remove it: a good result ends the problem, see `recover_after`"
                     }
                     (Self::Exec, "timeout") => "write `logcrier exec --timeout 5m …` instead",
-                    (Self::Exec, "match" | "except") => {
+                    (Self::Exec, "match" | "except" | "where") => {
                         "let the exit status tell: `status: {0: ok, '*': critical}`"
                     }
                     _ => "remove it",

@@ -15,7 +15,7 @@ use crate::rules::cron::Cron;
 use crate::rules::fields::{self, Fields, Known};
 use crate::rules::parse::Entry;
 use crate::rules::pattern::Patterns;
-use crate::rules::regexes::{self, Case, Purpose};
+use crate::rules::regexes::{self, Breaks, Case, Purpose};
 
 /// The most hits that a threshold may ask for: they are all remembered.
 const COUNT_MAX: u32 = 1_000;
@@ -197,7 +197,7 @@ fn resolve(entry: &Entry, case: Case, report: &mut Report) -> Option<Resolve> {
     }
     match (fields.get("match"), fields.get("quiet")) {
         (Some(pattern), None) => {
-            let matches = regexes::read(pattern, Purpose::Match, case, report);
+            let matches = regexes::read(pattern, Purpose::Match, case, Breaks::May, report);
             let after = optional(fields.get("after"), |entry| fields::duration(entry, report));
             Some(Resolve::Record {
                 patterns: Patterns {

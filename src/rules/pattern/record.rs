@@ -121,7 +121,7 @@ impl<'a> Record<'a> {
         }
     }
 
-    fn holds(&self, pattern: &Pattern) -> bool {
+    pub(super) fn holds(&self, pattern: &Pattern) -> bool {
         pattern.is_found_in(self.bytes)
             || self
                 .replaced

@@ -15,7 +15,8 @@ use logcrier::engine::ids::StreamId;
 use logcrier::engine::kinship;
 use logcrier::engine::message::Surface;
 use logcrier::engine::outbox::Post;
-use logcrier::engine::scan::{self, REGION_BYTES_MAX, Region};
+use logcrier::engine::records::region_bytes_max;
+use logcrier::engine::scan::{self, Ending, LOOK_BACK_BYTES, Region};
 use logcrier::engine::schedule::{
     Entry, Fault, Found as Whereabouts, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone,
     Scope, Turn,
@@ -330,20 +331,26 @@ impl Agent {
         if bytes.len() < offset || !holds {
             return Ok((ReadDone::Changed, Vec::new()));
         }
-        let end = bytes.len().min(offset + REGION_BYTES_MAX);
+        let end = bytes
+            .len()
+            .min(offset + region_bytes_max(read.searcher.reading()));
         let scanned = scan::scan(
             Region {
                 bytes: &bytes[offset..end],
                 offset: read.offset,
-                before: &bytes[offset.saturating_sub(64)..offset],
+                before: &bytes[offset.saturating_sub(LOOK_BACK_BYTES as usize)..offset],
                 skipping: read.skipping,
                 ending: read.ending,
             },
-            &read.matcher,
+            &read.searcher,
         );
+        // A record that is taken as it stands is handed over, although it may go on.
+        let upto = match read.ending {
+            Ending::Take => end as u64,
+            Ending::Leave | Ending::Pass => scanned.upto,
+        };
         // A line longer than a region begins in an earlier one.
-        let passed =
-            |span: &&super::files::Span| read.offset < span.end && span.end <= scanned.upto;
+        let passed = |span: &&super::files::Span| read.offset < span.end && span.end <= upto;
         let lines = node
             .spans
             .iter()

@@ -10,6 +10,9 @@ use logcrier::engine::checks::finding::{Captured, Ended, Ran};
 use logcrier::engine::checks::{RUNNING_MAX, RunId, Start};
 use logcrier::rules::checks::{Check, Command, Meaning, Program, Run, StatusMap, Streak, When};
 use logcrier::rules::pattern::Patterns;
+use logcrier::rules::records::conditions::Where;
+use logcrier::rules::records::reading::Reading;
+use logcrier::rules::records::searcher::{Context, Kept};
 use logcrier::rules::template::Template;
 use logcrier::rules::{
     Debounce, Files, FormatAs, From, Rule, RuleKey, Severity, SpaceName, ThreadMode,
@@ -155,8 +158,13 @@ impl ToldCheck {
                 matches: Vec::new(),
                 excepts: Vec::new(),
             },
+            reading: Reading::default(),
+            filter: Where::default(),
+            kept: Kept::default(),
+            context: Context::default(),
             by: Vec::new(),
             severity: Severity::Error,
+            severity_of: None,
             debounce: self.debounce,
             spaces: (self.spaces.iter())
                 .map(|name| SpaceName::new(name))

@@ -17,7 +17,7 @@ use super::entropy::Entropy;
 use super::files::Trouble;
 use super::oracle::Failure;
 use super::promises::refusing;
-use super::told::{self, RULES, Told};
+use super::told::{self, Dialect, RULES, Told};
 use super::writers::{Draft, Style};
 
 /// Logs in a world, at most.
@@ -149,7 +149,16 @@ impl History {
             true => Duration::from_secs(40),
             false => chance.duration(Duration::from_secs(20), Duration::from_secs(3600)),
         };
-        let all = told::draw(&mut chance, longest_window);
+        let mut all = told::draw(&mut chance, longest_window);
+        // Drawn apart, so that worlds of lines stay as they were.
+        let dialect = match Entropy::endless(seed ^ 0x5EC0).below(8) {
+            0 => Dialect::Json,
+            1 | 2 => Dialect::Stacks,
+            _ => Dialect::Lines,
+        };
+        for told in &mut all {
+            told.dialect = dialect;
+        }
         let noticing = match is_polled {
             true => Noticing::Polled,
             false => Noticing::Hinted,

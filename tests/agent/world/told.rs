@@ -15,6 +15,9 @@ use logcrier::rules::conditions::{
 use logcrier::rules::glob::Glob;
 use logcrier::rules::own;
 use logcrier::rules::pattern::{Pattern, Patterns};
+use logcrier::rules::records::conditions::Where;
+use logcrier::rules::records::reading::{Format, Joins, Multiline, Reading};
+use logcrier::rules::records::searcher::{Context, Kept};
 use logcrier::rules::template::Template;
 use logcrier::rules::{
     Debounce, Files, FormatAs, From, PacerKey, Rule, RuleKey, RuleSet, Severity, Space, SpaceName,
@@ -49,6 +52,7 @@ pub(crate) struct Told {
     pub(crate) own_wording: bool,
     pub(crate) glob: String,
     pub(crate) wanted: Wanted,
+    pub(crate) dialect: Dialect,
 }
 
 /// What makes a hit of a rule worth saying, in seconds.
@@ -111,6 +115,51 @@ fn patterns(regex: &str) -> Patterns {
     }
 }
 
+/// What a record looks like, and how it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Dialect {
+    /// A line.
+    #[default]
+    Lines,
+    /// A JSON object with the text as its message.
+    Json,
+    /// A line, and perhaps another one that is set back and has the marks.
+    Stacks,
+}
+
+impl Dialect {
+    fn reading(self) -> Reading {
+        let ordinary = Reading::default();
+        match self {
+            Self::Lines => ordinary,
+            Self::Json => Reading {
+                format: Format::Json,
+                ..ordinary
+            },
+            Self::Stacks => Reading {
+                multiline: Some(Multiline {
+                    joins: Joins::Indent,
+                    timeout: Duration::from_secs(3),
+                }),
+                ..ordinary
+            },
+        }
+    }
+
+    /// A record as it is written: what stands before its marks, and with them.
+    pub(crate) fn written(self, before: &str, marked: &str, is_split: bool) -> String {
+        match self {
+            Self::Lines => format!("{before} {marked}\n"),
+            Self::Json => {
+                let message = serde_json::Value::from(format!("{before} {marked}"));
+                format!("{{\"msg\":{message}}}\n")
+            }
+            Self::Stacks if is_split => format!("{before}\n  at {marked}\n"),
+            Self::Stacks => format!("{before} {marked}\n  at rest\n"),
+        }
+    }
+}
+
 /// What a message says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
@@ -134,6 +183,7 @@ impl Told {
             own_wording: true,
             glob: GLOB.into(),
             wanted: Wanted::default(),
+            dialect: Dialect::Lines,
         }
     }
 
@@ -157,7 +207,12 @@ impl Told {
                 true => Vec::new(),
                 false => vec!["k".into()],
             },
+            reading: self.dialect.reading(),
+            filter: Where::default(),
+            kept: Kept::default(),
+            context: Context::default(),
             severity: self.severity,
+            severity_of: None,
             debounce: self.debounce,
             spaces: self
                 .spaces
@@ -321,8 +376,10 @@ pub(crate) fn read_back(body: &str) -> Option<Heard> {
     static MEANT_FOR: LazyLock<Regex> =
         LazyLock::new(|| Regex::new(r"^\[(\w+)\] ").expect("a regex"));
     static OWN: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"n=(\d+) r=(\w+) k=(\w*|\(several\)|\(others\)) why=(\w+) s=(\d{6})?")
-            .expect("a regex")
+        Regex::new(
+            r#"n=(\d+) r=(\w+) k=(\w*|\(several\)|\(others\)) why=(\w+) s=(?:\{"msg":")?(\d{6})?"#,
+        )
+        .expect("a regex")
     });
     static PLAIN: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^([\w.]+) on web-1: ([\d,]+) \w+ event\(s\)\n.*?(?:(\w+):(k\d+);|$)")

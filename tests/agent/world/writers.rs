@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::World;
 use super::files::{LineId, NodeId, Span};
 use super::oracle::Mark;
-use super::told;
+use super::told::{self, Dialect};
 
 /// Rotated generations that are kept.
 const GENERATIONS: usize = 3;
@@ -113,17 +113,21 @@ impl World {
             0
         };
         text.extend(std::iter::repeat_n('x', n_before));
-        text.extend([" ", draft.spice, " "]);
-        text.extend(words);
+        text.extend([" ", draft.spice]);
+        let mut marked = words.concat();
         match draft.filler {
             // Short lines of one kind end alike; long ones are no desert.
-            0..LONG => text.extend(std::iter::repeat_n('y', draft.filler - n_before)),
+            0..LONG => marked.extend(std::iter::repeat_n('y', draft.filler - n_before)),
             LONG.. => {
                 let n_more = draft.filler - n_before;
-                text.extend(format!("y{}y", line.0).chars().cycle().take(n_more));
+                marked.extend(format!("y{}y", line.0).chars().cycle().take(n_more));
             }
         }
-        text.push('\n');
+        let dialect = self
+            .told
+            .first()
+            .map_or(Dialect::Lines, |told| told.dialect);
+        let text = dialect.written(&text, &marked, line.0.is_multiple_of(2));
         let node = self.logs[log].node;
         let start = self.files.node(node).bytes.len() as u64;
         let n_now = text.len() * usize::try_from(draft.percent_now).expect("percents") / 100;
