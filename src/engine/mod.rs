@@ -766,7 +766,7 @@ impl Engine {
             }
             self.report(Report::Journal(notice));
         }
-        if self.outbox.catching_up().is_some() && self.schedule.is_drained() {
+        if !self.outbox.has_caught_up() && self.schedule.is_drained() {
             self.outbox.caught_up();
         }
         let is_full = self.outbox.is_folding();

@@ -60,11 +60,11 @@ fn checks() {
         1,
         "",
         "\
-typo.yaml:1:10: error: a rule without `match`
+typo.yaml:1:10: error: neither `match` nor `where`: nothing says which records are meant
   |
 1 | rules: [{key: r, files: /x, mach: x}]
   |          ^^^
-  = hint: add `match: 'REGEX'`
+  = hint: write `match: 'REGEX'`, or `where: {FIELD: VALUE}` for records with fields
 
 typo.yaml:1:29: error: unknown field `mach` in a rule
   |

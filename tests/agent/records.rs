@@ -23,13 +23,13 @@ fn a_record_ends_where_the_next_begins_or_when_nothing_comes() {
         00:00 log app.log
         00:00 start
         00:10 write alpha:k1
-        00:11 write alpha:k2
+        00:10 write alpha:k2
         00:20 write alpha:k3
         ",
         "
-        00:11 alpha k1 first 1
-        00:14 alpha k2 first 1
-        00:23 alpha k3 first 1
+        00:10 alpha k1 first 1
+        00:12 alpha k2 first 1
+        00:21 alpha k3 first 1
         ",
     );
 }
@@ -51,7 +51,7 @@ fn d2_d3_d13_a_record_that_was_taken_is_said_once() {
         ",
         "
         00:15 alpha k1 first 1
-        01:03 alpha k2 first 1
+        01:01 alpha k2 first 1
         ",
     );
 }
@@ -71,9 +71,9 @@ fn b18_a_record_that_rotation_parts_from_what_follows() {
         00:13 write alpha:k3
         ",
         "
+        00:11 alpha k1 first 1
         00:13 alpha k2 first 1
-        00:14 alpha k1 first 1
-        00:16 alpha k3 first 1
+        00:14 alpha k3 first 1
         ",
     );
 }

@@ -68,6 +68,8 @@ pub struct Outbox {
     dirty_pacers: BTreeSet<PacerKey>,
     /// Events before this are of the time before this life.
     late_before: Wall,
+    /// Whether all that was written before this life was read.
+    has_caught_up: bool,
     /// While they are being read, until when they are waited for.
     catching_up: Option<Moment>,
     stopped: bool,
@@ -123,6 +125,7 @@ impl Outbox {
             dirty_messages: BTreeSet::new(),
             dirty_pacers: BTreeSet::new(),
             late_before: now.wall.before(LATE),
+            has_caught_up: false,
             catching_up: Some(now.moment.after(CATCH_UP_MAX)),
             stopped: false,
         };
@@ -231,13 +234,24 @@ impl Outbox {
     }
 
     /// Whether an event is of the time before this life, and mild enough to be told
-    /// of together with others.
+    /// of together with others. What comes once all that was there was read is of this
+    /// life, whatever time somebody wrote into it.
     pub fn is_late(&self, at: Wall, severity: Severity) -> bool {
-        at < self.late_before && severity < Severity::Critical
+        !self.has_caught_up && at < self.late_before && severity < Severity::Critical
+    }
+
+    /// Whether all that was written before this life was read.
+    pub fn has_caught_up(&self) -> bool {
+        self.has_caught_up
     }
 
     /// All that was written before this life was read.
     pub fn caught_up(&mut self) {
+        self.has_caught_up = true;
+        self.hold_nothing_back();
+    }
+
+    fn hold_nothing_back(&mut self) {
         if self.catching_up.take().is_some() {
             for pacer in self.pacers.values_mut() {
                 pacer.hold = None;
@@ -406,7 +420,7 @@ impl Outbox {
             return posts;
         }
         if self.catching_up.is_some_and(|until| until <= now.moment) {
-            self.caught_up();
+            self.hold_nothing_back();
         }
         let due: Vec<PacerKey> = (self.pacers.iter())
             .filter(|(_, pacer)| pacer.is_due(now.moment))

@@ -237,7 +237,7 @@ impl Schedule {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        if stream.leaving {
+        if stream.leaving && !waits {
             return self.forget(id);
         }
         if matches!(stream.naming, Naming::Rotated | Naming::Nameless) && !waits {

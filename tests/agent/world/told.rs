@@ -139,7 +139,7 @@ impl Dialect {
             Self::Stacks => Reading {
                 multiline: Some(Multiline {
                     joins: Joins::Indent,
-                    timeout: Duration::from_secs(3),
+                    timeout: Duration::from_secs(1),
                 }),
                 ..ordinary
             },
