@@ -10,9 +10,9 @@
 //!   hints, timers, exit statuses                             answers, faults
 //!               │                                                   │
 //!  ┌────────────▼───────────────────────────────────────────────────▼─────────┐
-//!  │ SOURCE       LINES        RULES        EVENTS     DEBOUNCE     OUTBOX    │  engine: pure
-//!  │ which file,  cut at the   which rule   instance,  many → one,  rendered, │
-//!  │ from where   last newline hits what    stable id  now/later    paced     │
+//!  │ SOURCE       LINES        RULES        EVENTS     CORRELATE    OUTBOX    │  engine: pure
+//!  │ which file,  cut at the   which rule   instance,  enough? now, rendered, │
+//!  │ from where   last newline hits what    stable id  later, over  paced     │
 //!  └──────┬───────────────────────────────────────────────────────────┬───────┘
 //!         │ Action::Files, Run, StopRun              Action::Commit, Post
 //!  ┌──────▼───────────────────────────────────────────────────────────▼───────┐

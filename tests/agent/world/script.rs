@@ -20,7 +20,7 @@ use super::clock::Instant;
 use super::commands::SILENCED;
 use super::disk::Mood;
 use super::files::Trouble;
-use super::told::{RULES, Told};
+use super::told::{RULES, Told, window};
 use super::writers::{Draft, Style};
 
 /// Lives through `script` with one rule, `alpha`, and compares what was read.
@@ -222,6 +222,21 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
             let keys: Vec<&str> = keys.split(',').collect();
             let mut told = told.to_vec();
             told.retain(|told| keys.contains(&told.key));
+            world.reload(told);
+        }
+        ["wants", what, secs] => {
+            let mut told = told.to_vec();
+            let secs: u64 = secs.parse().expect("a number");
+            let wanted = &mut told[0].wanted;
+            match what {
+                "match" => wanted.leaves_out = true,
+                "quiet" => wanted.quiet = Some(secs),
+                "absent" => wanted.absent = Some(secs),
+                "debounce" => {
+                    told[0].debounce = window(Duration::from_secs(secs), Duration::from_secs(secs));
+                }
+                _ => panic!("what is {what:?}?"),
+            }
             world.reload(told);
         }
         ["worse"] => {

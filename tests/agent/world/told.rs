@@ -71,8 +71,10 @@ pub(crate) struct Wanted {
     pub(crate) repeat: Vec<u64>,
     pub(crate) inhibited_by: Vec<&'static str>,
     pub(crate) max_keys: Option<usize>,
-    /// Whether instances are told apart.
+    /// Whether all hits are of one instance.
     pub(crate) one_instance: bool,
+    /// Whether something is left out that never comes: other records are selected.
+    pub(crate) leaves_out: bool,
 }
 
 impl Wanted {
@@ -202,7 +204,13 @@ impl Told {
                 .map(|secs| Duration::from_secs(*secs))
                 .collect(),
             from: self.from,
-            patterns: patterns(&regex),
+            patterns: Patterns {
+                excepts: match self.wanted.leaves_out {
+                    true => patterns("never written").matches,
+                    false => Vec::new(),
+                },
+                ..patterns(&regex)
+            },
             by: match self.wanted.one_instance {
                 true => Vec::new(),
                 false => vec!["k".into()],
