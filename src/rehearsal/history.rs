@@ -507,7 +507,7 @@ impl Reader {
 
 impl Files for Past<'_> {
     fn entries(&self, _now: Wall) -> Vec<Entry> {
-        (self.texts.iter().enumerate())
+        let mut entries: Vec<Entry> = (self.texts.iter().enumerate())
             .map(|(idx, text)| {
                 let readers = self.readers.values().filter(|reader| reader.text == idx);
                 let size = readers.map(|reader| reader.written_by(self.now)).max();
@@ -518,7 +518,10 @@ impl Files for Past<'_> {
                     is_mounted: false,
                 }
             })
-            .collect()
+            .collect();
+        // A listing is in the order of names, whatever the order people gave.
+        entries.sort_by(|one, other| one.path.cmp(&other.path));
+        entries
     }
 
     fn look(&mut self, look: &LookAt, _now: Wall) -> Look {

@@ -41,7 +41,7 @@ const IDLE_MAX: u32 = 1_000;
 
 /// The files on a stage.
 pub trait Files {
-    /// All of them.
+    /// All of them, in the order of their names.
     fn entries(&self, now: Wall) -> Vec<Entry>;
     /// Looks at one.
     fn look(&mut self, look: &LookAt, now: Wall) -> Look;

@@ -73,7 +73,8 @@ impl Source for Pieces {
 /// Lives through logs with all rules of a set.
 fn lived(set: &RuleSet, texts: &[&str], size: usize) -> Chronicle {
     let logs = (0..texts.len()).map(|idx| Log {
-        path: format!("/var/log/{idx}.log").into(),
+        // Not in the order of their names.
+        path: format!("/var/log/{}.log", texts.len() - idx).into(),
         modified: at("2026-11-21T12:00:00Z"),
         rules: set.rules.iter().map(|rule| rule.key.clone()).collect(),
     });
