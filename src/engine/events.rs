@@ -188,7 +188,7 @@ impl Event {
         Self {
             id: ids.entry(&found.cursor, &rule.key),
             instance: InstanceId::of(rule, &found.sample),
-            severity: rule.severity,
+            severity: severity_of(rule, &found.sample),
             at: found.at.min(now),
             sample: found.sample.clone(),
             source: found.source.clone(),

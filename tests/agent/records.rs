@@ -28,7 +28,7 @@ fn a_record_ends_where_the_next_begins_or_when_nothing_comes() {
         ",
         "
         00:10 alpha k1 first 1
-        00:12 alpha k2 first 1
+        00:11 alpha k2 first 1
         00:21 alpha k3 first 1
         ",
     );

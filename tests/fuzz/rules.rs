@@ -68,7 +68,7 @@ fuzz_target!(|text: &str| {
                 if let Some(examples) = &carried.examples {
                     trial::run(rule, examples, &settings.rule_set, &mut loaded.report);
                 }
-                let matcher = explain::matcher_of(rule, &settings.rule_set);
+                let matcher = explain::searcher_of(rule, &settings.rule_set);
                 let _ = explain::see(rule, text, &matcher);
             }
         }

@@ -286,12 +286,7 @@ impl Searcher {
         );
     }
 
-    fn search_as_text(
-        &self,
-        text: &[u8],
-        holds: &dyn Fn(&Where, &[(Arc<str>, String)]) -> bool,
-        on_found: &mut dyn FnMut(Selected),
-    ) {
+    fn search_as_text(&self, text: &[u8], holds: &Holds<'_>, on_found: &mut dyn FnMut(Selected)) {
         self.matcher.search_record(text, &mut |found| {
             let rule = self.with_patterns[found.rule];
             if holds(&self.selectors[rule].conditions, &found.captures) {
@@ -427,6 +422,9 @@ impl Searcher {
         found
     }
 }
+
+/// Whether conditions hold for a text of which this was captured.
+type Holds<'h> = dyn Fn(&Where, &[(Arc<str>, String)]) -> bool + 'h;
 
 /// A record as people see it, without its secrets once that is asked for.
 struct Shown<'a> {
