@@ -164,7 +164,7 @@ impl Engine {
             has_journal: journal.is_some(),
             makes_ready,
         });
-        self.actions.push_back(Action::Commit(Commit {
+        self.actions.push_back(Action::Commit(Box::new(Commit {
             id,
             streams,
             streams_gone,
@@ -183,7 +183,7 @@ impl Engine {
             next_stream: self.schedule.next_id(),
             next_message: self.next_message,
             next_silence,
-        }));
+        })));
     }
 
     pub(super) fn committed(&mut self, now: Now, id: CommitId, outcome: Result<(), Fault>) {

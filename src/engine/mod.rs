@@ -199,7 +199,7 @@ pub enum Action {
     /// Tell who told or asked for something that it is on disk, or why it is not done.
     Answer(u64, Result<Granted, String>),
     /// Write to disk; answered by [`Input::Committed`].
-    Commit(Commit),
+    Commit(Box<Commit>),
     /// Post; answered by [`Input::Answered`].
     Post(Post),
     /// Say that every line written from now on is seen.

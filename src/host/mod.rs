@@ -405,7 +405,7 @@ impl Agent {
                 }
                 Action::StopRun(run) => self.commands.stop(run),
                 Action::Answer(ticket, outcome) => self.answer(ticket, outcome),
-                Action::Commit(commit) => self.store.give(commit),
+                Action::Commit(commit) => self.store.give(*commit),
                 Action::Post(post) => self.post(now, post),
                 Action::Ready => self.say_ready(),
                 Action::Report(report) => report::tell(&report),

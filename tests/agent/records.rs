@@ -327,7 +327,8 @@ fn catch_up_goes_by_the_time_of_records() {
         "rules: [{key: k, files: LOGS/*.log, match: 'ERROR', from: beginning, debounce: none}]",
     );
     let log = world.log("app.log");
-    let now = jiff::Timestamp::now();
+    let now = logcrier::host::clock::now().wall;
+    let now = jiff::Timestamp::from_microsecond(now.0).unwrap();
     let at = |hours: i64| now - jiff::SignedDuration::from_hours(hours);
     for n in 0..20 {
         log.line(&format!("{} ERROR old {n}", at(5)));

@@ -273,7 +273,7 @@ fn tells_of_archives_in_json_and_as_a_page() {
     }
     for right in [
         "Content-Security-Policy",
-        "&lt;/details&gt;&lt;script&gt;",
+        "&gt;alert(1)&lt;",
         "prefers-color-scheme: dark",
         "<rect ",
     ] {

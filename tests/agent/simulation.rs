@@ -16,7 +16,7 @@ use crate::world::oracle::Failure;
 use crate::world::shrink::shrink;
 
 /// Histories of every test run, always the same.
-const SEEDS_FIXED: u64 = 2_000;
+const SEEDS_FIXED: u64 = 1_200;
 
 /// Choices in a history, at most.
 const SIZE: u64 = 400;

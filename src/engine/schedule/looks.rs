@@ -117,6 +117,7 @@ impl Schedule {
             return;
         };
         let is_stranger = stream.identity.has_other_birth_than(&facts);
+        let joined = stream.joined.clone();
         let is_shorter = !is_stranger && stream.shrinks(&facts);
         let verdict = identity::judge(&stream.identity, stream.offset, &facts, &look.hashes);
         let verdict = match verdict {
@@ -160,6 +161,9 @@ impl Schedule {
                 let n_lost = stream.n_behind();
                 let path = stream.path.to_path_buf();
                 self.notices.push(Notice::Truncated { path, n_lost });
+                // A copy has the old lines still, and rules care for them no more than
+                // before.
+                stream.joined = joined;
                 self.remember(id);
                 self.begin_anew(id, &facts, 0);
                 return;

@@ -228,7 +228,7 @@ impl World {
                         checks: self.commands.pledge(),
                     };
                     let [delay, _] = self.disk.delays(self.clock.now(), &mut self.chance);
-                    self.enqueue(delay, life, Job::Commit(Box::new(commit), pledge));
+                    self.enqueue(delay, life, Job::Commit(commit, pledge));
                 }
                 Action::Post(post) => self.post(life, post),
                 Action::Ready => {
