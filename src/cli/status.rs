@@ -107,6 +107,9 @@ fn page(standing: &Standing) -> String {
         _ => writeln!(page, ", the oldest waits for {}", duration(outbox.oldest_s)),
     };
     let _ = writeln!(page, "\n{}", rules(standing));
+    if !engine.silences.is_empty() {
+        let _ = writeln!(page, "{}", silences(standing));
+    }
     if !engine.checks.is_empty() {
         let _ = writeln!(page, "{}", checks(standing));
     }
@@ -190,6 +193,23 @@ fn rules(standing: &Standing) -> Table {
             grouped(rule.posts),
             grouped(rule.suppressed),
             grouped(rule.pending),
+        ]);
+    }
+    table
+}
+
+fn silences(standing: &Standing) -> Table {
+    let mut table = Table::new([">ID", "SILENCED", "UNTIL", "WHY"]);
+    for silence in &standing.engine.silences {
+        let by = silence.by.iter();
+        let by: Vec<String> = by.map(|(name, value)| format!("{name}={value}")).collect();
+        table.row([
+            silence.id.to_string(),
+            format!("{} {}", silence.rule, by.join(" "))
+                .trim_end()
+                .to_owned(),
+            silence.until.clone(),
+            silence.reason.clone(),
         ]);
     }
     table

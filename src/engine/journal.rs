@@ -141,8 +141,8 @@ impl Notice {
         let what = match self {
             Self::StaysUnreadable { why } => format!("the journal cannot be read: {why}"),
             Self::Gap { since } => {
-                let since = jiff::Timestamp::from_microsecond(since.0).unwrap_or_default();
-                format!("the journal lost entries that were not read, written after {since:.0}")
+                let since = since.rfc3339();
+                format!("the journal lost entries that were not read, written after {since}")
             }
             Self::Unreadable { .. } | Self::Readable => return None,
         };

@@ -38,6 +38,8 @@ pub struct Status {
     pub spaces: Vec<SpaceStatus>,
     /// What is still to be said.
     pub outbox: OutboxStatus,
+    /// What people asked not to hear of for a while.
+    pub silences: Vec<SilenceStatus>,
 }
 
 /// How things stand with a rule. Counters begin when the agent starts.
@@ -190,6 +192,21 @@ pub struct OutboxStatus {
     pub delivered: u64,
 }
 
+/// What is not said for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SilenceStatus {
+    /// Its number, for `logcrier silence end`.
+    pub id: u64,
+    /// The rule.
+    pub rule: String,
+    /// The values of `by` that it is about; all instances if there are none.
+    pub by: BTreeMap<String, String>,
+    /// When it ends, RFC 3339 in UTC.
+    pub until: String,
+    /// Why, in the words of who asked for it.
+    pub reason: String,
+}
+
 impl Engine {
     /// Tells how things stand.
     pub fn status(&self, now: Now) -> Status {
@@ -203,6 +220,15 @@ impl Engine {
             sources_total: self.sources_total(),
             spaces: self.spaces_status(),
             outbox: self.outbox_status(now.wall),
+            silences: (self.silences().all())
+                .map(|silence| SilenceStatus {
+                    id: silence.id,
+                    rule: silence.rule.as_str().to_owned(),
+                    by: silence.by.clone(),
+                    until: silence.until.rfc3339(),
+                    reason: silence.reason.clone(),
+                })
+                .collect(),
         }
     }
 

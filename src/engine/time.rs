@@ -55,6 +55,13 @@ impl Wall {
         Self(self.0.saturating_sub(micros))
     }
 
+    /// The time as programs read it (RFC 3339 in UTC), to the second.
+    pub fn rfc3339(self) -> String {
+        // Clocks are never so wrong that they cannot be written.
+        let at = jiff::Timestamp::from_microsecond(self.0).unwrap_or_default();
+        format!("{at:.0}")
+    }
+
     /// How long this is after an earlier time; zero when it is not.
     pub fn since(self, earlier: Self) -> Duration {
         let micros = self.0.saturating_sub(earlier.0);

@@ -489,8 +489,8 @@ impl Agent {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             pid: std::process::id(),
             uptime_s: Duration::from_nanos(uptime).as_secs(),
-            settings_loaded: standing::rfc3339(self.settings_loaded),
-            reload_failed: self.reload_failed.map(standing::rfc3339),
+            settings_loaded: self.settings_loaded.rfc3339(),
+            reload_failed: self.reload_failed.map(Wall::rfc3339),
             engine: self.engine.status(now),
         }
     }

@@ -45,7 +45,7 @@ fn journal(notice: &journal::Notice) {
         }
         journal::Notice::Readable => info!("the journal can be read again"),
         journal::Notice::Gap { since } => {
-            let since = super::standing::rfc3339(*since);
+            let since = since.rfc3339();
             warn!(since, "the journal lost entries that were not read yet");
         }
     }

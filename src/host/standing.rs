@@ -1,10 +1,8 @@
 //! How things stand with the running agent: what `logcrier status` shows.
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::status::Status;
-use crate::engine::time::Wall;
 
 /// How things stand with the agent and all it does. The names of the fields are
 /// those of the JSON, and other programs rely on them.
@@ -24,11 +22,4 @@ pub struct Standing {
     /// The rest.
     #[serde(flatten)]
     pub engine: Status,
-}
-
-/// A time as programs read it, to the second.
-pub(super) fn rfc3339(at: Wall) -> String {
-    // Clocks are never so wrong that they cannot be written.
-    let at = Timestamp::from_microsecond(at.0).unwrap_or_default();
-    format!("{at:.0}")
 }

@@ -126,6 +126,30 @@ fn status_says_that_a_reload_failed_and_works_with_broken_settings() {
 }
 
 #[test]
+fn status_lists_silences() {
+    let space = Space::new();
+    let mut world = World::with_settings(&settings(&space, ""), COUNTED);
+    world.log("app.log");
+    world.start();
+    let args = [
+        "silence",
+        "add",
+        "--config",
+        "logcrier.yaml",
+        "--rule",
+        "counted",
+    ];
+    let output = world.run(&[&args[..], &["--for", "1h", "--reason", "a move"]].concat());
+    assert!(output.status.success());
+    let silences = &status(&world)["silences"];
+    assert_eq!(silences[0]["rule"], "counted");
+    assert_eq!(silences[0]["reason"], "a move");
+    let output = world.run(&["status", "--config", "logcrier.yaml"]);
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(page.contains("a move"), "{page}");
+}
+
+#[test]
 fn status_without_an_agent_fails() {
     let space = Space::new();
     let world = World::with_settings(&settings(&space, ""), COUNTED);

@@ -84,6 +84,11 @@ impl Silences {
         }
     }
 
+    /// All of them, the oldest first.
+    pub fn all(&self) -> impl Iterator<Item = &Silence> {
+        self.all.values().map(|(silence, _)| silence)
+    }
+
     /// Does what somebody asks for. Returns the silences that it is about; the error
     /// is what they should read.
     pub fn grant(&mut self, now: Now, wish: Wish, rules: &RuleSet) -> Result<Vec<Silence>, String> {
