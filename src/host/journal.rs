@@ -18,6 +18,9 @@ use crate::engine::schedule::Fault;
 /// The program, found by the `PATH`.
 const PROGRAM: &str = "journalctl";
 
+/// Where the machine's name stands that all its entries have (`machine-id(5)`).
+const MACHINE_ID: &str = "/etc/machine-id";
+
 /// The fields that are read besides those that every entry has.
 const FIELDS: &str = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,UNIT,_COMM,_PID,_SYSTEMD_UNIT,_TRANSPORT";
 
@@ -221,10 +224,17 @@ impl Following {
     }
 }
 
+/// Reads this machine's journal, of all its boots. To follow means this boot only unless
+/// journals are merged, and in a service that sees another boot's id than the journal has
+/// (in a container, behind `ProtectKernelTunables`) that is nothing at all. Merged are
+/// journals of other machines as well, so this one is named.
 fn command(env: &[(String, String)]) -> Command {
     let mut command = Command::new(PROGRAM);
+    command.args(["--system", "--merge", "--quiet", "--no-pager"]);
+    if let Ok(id) = std::fs::read_to_string(MACHINE_ID) {
+        command.arg(format!("_MACHINE_ID={}", id.trim()));
+    }
     command
-        .args(["--system", "--quiet", "--no-pager"])
         .env_clear()
         .envs(env.iter().map(|(name, value)| (name, value)))
         .env("LC_ALL", "C")
