@@ -152,7 +152,8 @@ fn setup(
         metrics: None,
         heartbeat: None,
         command_env: Vec::new(),
-        rules: super::shared(&settings),
+        // Its logs are its own files, whatever journal this machine has.
+        rules: std::sync::Arc::new(settings.rule_set.with_journal(false)),
         noticing: Noticing::Hinted,
         state_dir: directory.join("state"),
         ca_file: None,
