@@ -4,20 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
-
+use super::births::{about, birth, missed, own_id, said_alone, shown};
+use super::incident::{Incident, Resolving, Watch, watch_of};
 use super::ring::Ring;
 use super::{Birth, Case, Sight};
-use crate::engine::debounce::{self, Close, Verdict, Window};
-use crate::engine::events::{Event, EventId, Ids, InstanceId};
+use crate::engine::debounce::{self, Verdict};
+use crate::engine::events::{Event, EventId};
 use crate::engine::incident::{Change, Flapping, Reminder};
-use crate::engine::message::{Draft, Reason, Shown, Tally};
+use crate::engine::message::{Reason, Shown, Tally};
 use crate::engine::mute::Mute;
 use crate::engine::outbox::Outbox;
 use crate::engine::scan::Sample;
-use crate::engine::time::{Moment, Now, Wall};
-use crate::rules::conditions::{Absence, Resolve};
+use crate::engine::time::{Moment, Wall};
+use crate::rules::conditions::Resolve;
 use crate::rules::{Debounce, Rule, Severity, SpaceName};
 
 /// How long hits that are not yet an event are remembered beyond their time, for
@@ -46,49 +45,6 @@ pub(super) struct Instance {
     pub(super) deadline: Option<Moment>,
 }
 
-/// An open incident.
-#[derive(Debug, Clone)]
-pub(super) struct Incident {
-    pub(super) opened: Wall,
-    pub(super) total: u64,
-    pub(super) window: Option<Window>,
-    /// Events since the window began.
-    pub(super) n_window: u64,
-    /// The worst severity that was said; nothing if all was kept quiet.
-    pub(super) said: Option<Severity>,
-    /// Where it was said, and where its end is said.
-    pub(super) spaces: Vec<SpaceName>,
-    /// Whether its end is said.
-    pub(super) has_end: bool,
-    /// When its last event came, on the agent's clock.
-    pub(super) last: Wall,
-    /// When it has been quiet for long enough.
-    pub(super) quiet_until: Option<Moment>,
-    /// What seems to have ended it.
-    pub(super) resolving: Option<Resolving>,
-    pub(super) reminder: Option<Reminder>,
-}
-
-/// An incident that seems to be over.
-#[derive(Debug, Clone)]
-pub(super) struct Resolving {
-    /// When it is.
-    pub(super) due: Moment,
-    /// Since when.
-    pub(super) at: Wall,
-    /// By which record.
-    pub(super) shown: Shown,
-}
-
-/// Signs of life, and when the next one is missed.
-#[derive(Debug, Clone)]
-pub(super) struct Watch {
-    /// The last one, or when they were first waited for.
-    pub(super) last: Wall,
-    /// When it has been too long; nothing once it has.
-    pub(super) due: Option<Moment>,
-}
-
 /// What others need to know of an instance that may have changed.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct StandingOf {
@@ -102,52 +58,6 @@ pub(super) struct StandingOf {
 enum Word {
     Say(Reason),
     Hold,
-}
-
-/// When a sign of life is missed after the last one.
-pub fn watch_of(now: Now, last: Wall, absent: &Absence, zone: &TimeZone) -> Option<Moment> {
-    let due = match absent {
-        Absence::For(longest) => last.after(*longest),
-        Absence::Cron { cron, grace } => {
-            let after = Timestamp::from_microsecond(last.0).ok()?;
-            Wall(cron.next(after, zone)?.as_microsecond()).after(*grace)
-        }
-    };
-    Some(now.moment_of(due, due.since(last)))
-}
-
-impl Resolving {
-    pub(super) fn new(now: Now, at: Wall, shown: Shown, resolve: Option<&Resolve>) -> Self {
-        let after = match resolve {
-            Some(Resolve::Record { after, .. }) => *after,
-            Some(Resolve::Quiet(_)) | None => Duration::ZERO,
-        };
-        let due = now.moment_of(at.after(after), after);
-        Self { due, at, shown }
-    }
-}
-
-impl Incident {
-    /// Keeps the window within what a changed rule wants.
-    pub(super) fn fit_window(&mut self, case: &Case<'_>) {
-        let Debounce::Window { every, max } = case.rule.debounce else {
-            return;
-        };
-        match &mut self.window {
-            Some(window) => {
-                let length = window.length.clamp(every, max);
-                let earlier = nanos(window.length.saturating_sub(length));
-                let later = length.saturating_sub(window.length);
-                window.closes = Moment(window.closes.after(later).0.saturating_sub(earlier));
-                window.length = length;
-            }
-            // Without an end it must be closed by one.
-            None if !self.has_end => {
-                self.window = case.first_window(self.said.unwrap_or(Severity::Info));
-            }
-            None => {}
-        }
-    }
 }
 
 impl Instance {
@@ -515,7 +425,7 @@ impl Instance {
     }
 
     /// The incident is over: that is said where it was said that it began.
-    fn end(
+    pub(super) fn end(
         &mut self,
         case: &Case<'_>,
         at: Wall,
@@ -581,274 +491,4 @@ impl Instance {
             source: last.source,
         }
     }
-
-    /// Ends a window: sums up what it held and opens the next one, or lets the
-    /// incident go on without one, or end.
-    fn close_window(&mut self, case: &Case<'_>) -> Vec<Birth> {
-        let n_held = self.n_held();
-        let Some(incident) = &mut self.incident else {
-            return Vec::new();
-        };
-        let Some(window) = incident.window.take() else {
-            return Vec::new();
-        };
-        let n_window = std::mem::take(&mut incident.n_window);
-        if let Some(mute) = case.mute {
-            if n_held > 0 {
-                self.muted = Some(mute);
-            }
-            if n_window > 0 {
-                incident.window = case.first_window(window.worst);
-            }
-            if incident.window.is_none() && !incident.has_end {
-                self.incident = None;
-            }
-            return Vec::new();
-        }
-        let next = match debounce::close(&window, case.rule.debounce, n_held) {
-            Close::Idle if incident.has_end => return Vec::new(),
-            Close::Idle => {
-                self.incident = None;
-                return Vec::new();
-            }
-            Close::SumUp { next } => next,
-        };
-        let course = (incident.total, incident.opened, None);
-        incident.said = incident.said.or(Some(window.worst));
-        match next > Duration::ZERO {
-            true => {
-                incident.window = Some(Window {
-                    length: next,
-                    closes: case.now.moment.after(next),
-                    worst: window.worst,
-                });
-            }
-            false if incident.has_end => {}
-            false => self.incident = None,
-        }
-        std::mem::take(&mut self.held)
-            .into_iter()
-            .map(|(space, tally)| birth(&space, case.id, Reason::Summary, tally, course))
-            .collect()
-    }
-
-    /// The incident is spoken of again.
-    fn remind(&mut self, case: &Case<'_>, outbox: &Outbox) -> Vec<Birth> {
-        let is_quiet = case.mute.is_some() || self.flapping.is_on();
-        let latest = self.latest.clone().unwrap_or_default();
-        let Some(incident) = &mut self.incident else {
-            return Vec::new();
-        };
-        let n_said = incident.reminder.map_or(0, |next| next.n_said);
-        let n_said = n_said + usize::from(!is_quiet);
-        incident.reminder = Reminder::after(case.now.moment, n_said, &case.rule.repeat);
-        let Some(worst) = incident.said.filter(|_| !is_quiet) else {
-            return Vec::new();
-        };
-        let course = (incident.total, incident.opened, None);
-        let mut births = Vec::new();
-        for space in &incident.spaces {
-            // Where the last word has not even left, it needs no reminder.
-            if !outbox.absorbs(space, case.id) {
-                let what = (own_id(case, "repeat"), case.now.wall, worst);
-                let tally = about(self.held.remove(space), &latest, what);
-                births.push(birth(space, case.id, Reason::Repeat, tally, course));
-            }
-        }
-        births
-    }
-
-    /// It has not changed for long enough to speak again.
-    fn be_steady(&mut self, case: &Case<'_>) -> Vec<Birth> {
-        let worst = self.quiet_worst.unwrap_or(Severity::Info);
-        let course = match &mut self.incident {
-            Some(incident) if case.mute.is_none() => {
-                incident.said = Some(worst);
-                incident.window = case.first_window(worst);
-                incident.n_window = 0;
-                incident.reminder = Reminder::after(case.now.moment, 0, &case.rule.repeat);
-                (incident.total, incident.opened, None)
-            }
-            Some(_) => (0, case.now.wall, None),
-            None => {
-                self.quiet_worst = None;
-                (0, case.now.wall, Some(case.now.wall))
-            }
-        };
-        let Some(latest) = self.latest.clone() else {
-            return Vec::new();
-        };
-        if let Some(mute) = case.mute {
-            self.muted = (!self.held.is_empty()).then_some(mute);
-            return Vec::new();
-        }
-        let what = (own_id(case, "steady"), case.now.wall, worst);
-        (case.rule.spaces.iter())
-            .map(|space| {
-                let tally = about(self.held.remove(space), &latest, what);
-                birth(space, case.id, Reason::Steady, tally, course)
-            })
-            .collect()
-    }
-
-    /// It may speak again: what it holds is said.
-    pub(super) fn unmute(&mut self, case: &Case<'_>) -> Vec<Birth> {
-        let Some(mute) = self.muted.take() else {
-            return Vec::new();
-        };
-        if self.flapping.is_on() || self.held.is_empty() {
-            return Vec::new();
-        }
-        let held = std::mem::take(&mut self.held);
-        let worst = held.values().map(|tally| tally.worst).max();
-        let course = self.incident.as_ref().map(|it| (it.total, it.opened, None));
-        if let Some(incident) = &mut self.incident {
-            incident.said = incident.said.max(worst);
-            incident.spaces = held.keys().cloned().collect();
-            incident.window = case.first_window(worst.unwrap_or(Severity::Info));
-            incident.n_window = 0;
-            incident.reminder = Reminder::after(case.now.moment, 0, &case.rule.repeat);
-            if incident.window.is_none() && !incident.has_end {
-                self.incident = None;
-            }
-        }
-        self.quiet_worst = self.quiet_worst.max(worst);
-        (held.into_iter())
-            .map(|(space, tally)| {
-                let course = course.unwrap_or((tally.count, tally.first, Some(tally.last)));
-                birth(&space, case.id, mute.end(), tally, course)
-            })
-            .collect()
-    }
-
-    /// Its rule is no more: what is open is closed, what is counted is said.
-    pub(super) fn drop_rule(mut self, now: Now, id: &InstanceId, ids: &Ids) -> Vec<Birth> {
-        let Some(incident) = self.incident.filter(|it| it.has_end && it.said.is_some()) else {
-            return std::mem::take(&mut self.held)
-                .into_iter()
-                .map(|(space, tally)| {
-                    let course = (tally.count, tally.first, None);
-                    birth(&space, id, Reason::Summary, tally, course)
-                })
-                .collect();
-        };
-        let (Some(latest), Some(worst)) = (self.latest, incident.said) else {
-            return Vec::new();
-        };
-        let mut spaces: BTreeSet<SpaceName> = incident.spaces.into_iter().collect();
-        spaces.extend(self.held.keys().cloned());
-        let subject = format!("dropped {}", id.by.join("\0"));
-        let what = (ids.own(&id.rule, &subject, now.wall), now.wall, worst);
-        (spaces.iter())
-            .map(|space| {
-                let tally = about(self.held.remove(space), &latest, what);
-                let course = (incident.total, incident.opened, Some(now.wall));
-                birth(space, id, Reason::Dropped, tally, course)
-            })
-            .collect()
-    }
-}
-
-/// Without debounce every event is its own message, but for those that wait.
-fn said_alone(
-    case: &Case<'_>,
-    event: &Event,
-    counted: &Tally,
-    births: &mut Vec<Birth>,
-    outbox: &mut Outbox,
-) {
-    for space in &case.rule.spaces {
-        if !outbox.absorb(space, event, counted, 0) {
-            let course = (counted.count, counted.first, None);
-            births.push(birth(
-                space,
-                case.id,
-                Reason::First,
-                counted.clone(),
-                course,
-            ));
-        }
-    }
-}
-
-/// A message: the events of the incident so far, when it began, and when it ended.
-fn birth(
-    space: &SpaceName,
-    id: &InstanceId,
-    reason: Reason,
-    tally: Tally,
-    course: (u64, Wall, Option<Wall>),
-) -> Birth {
-    let (total, since, until) = course;
-    Birth {
-        space: space.clone(),
-        instance: id.clone(),
-        draft: Draft {
-            reason,
-            tally,
-            total,
-            since,
-            until,
-        },
-    }
-}
-
-/// What is held, with a record on top that is shown and not counted.
-fn about(held: Option<Tally>, latest: &Shown, what: (EventId, Wall, Severity)) -> Tally {
-    let (birth, at, worst) = what;
-    match held {
-        Some(held) => Tally {
-            birth,
-            worst,
-            latest: latest.clone(),
-            ..held
-        },
-        None => Tally {
-            count: 0,
-            birth,
-            first: at,
-            last: at,
-            worst,
-            different: vec![latest.clone()],
-            latest: latest.clone(),
-        },
-    }
-}
-
-fn shown(event: &Event) -> Shown {
-    Shown {
-        sample: event.sample.clone(),
-        source: event.source.clone(),
-    }
-}
-
-/// The id of something of the engine's own making.
-fn own_id(case: &Case<'_>, what: &str) -> EventId {
-    let subject = format!("{what} {}", case.id.by.join("\0"));
-    case.ids.own(&case.rule.key, &subject, case.now.wall)
-}
-
-/// The event that is none: a sign of life did not come.
-fn missed(case: &Case<'_>) -> Event {
-    let rule = case.rule;
-    let values = rule.by.iter().zip(case.id.by.iter());
-    let sample = Sample {
-        captures: (values.clone())
-            .map(|(name, value)| (Arc::from(name.as_str()), value.clone()))
-            .collect(),
-        ..Sample::default()
-    };
-    let source = (rule.files.include.first()).map_or("exec", |glob| glob.as_str());
-    Event {
-        id: own_id(case, "absent"),
-        instance: case.id.clone(),
-        severity: rule.severity,
-        at: case.now.wall,
-        sample: Arc::new(sample),
-        source: source.into(),
-    }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

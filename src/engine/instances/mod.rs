@@ -20,6 +20,12 @@ use jiff::tz::TimeZone;
 
 mod instance;
 
+mod incident;
+
+mod speech;
+
+mod births;
+
 mod record;
 
 mod ring;
@@ -32,8 +38,8 @@ use super::outbox::Outbox;
 use super::time::{Moment, Now};
 use crate::rules::conditions::Resolve;
 use crate::rules::{Rule, RuleKey, RuleSet, SpaceName};
+pub use incident::watch_of;
 use instance::Instance;
-pub use instance::watch_of;
 pub use record::{IncidentRecord, InstanceRecord};
 pub use ring::Ring;
 

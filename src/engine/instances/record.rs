@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::instance::{Incident, Instance, Resolving, Watch};
+use super::incident::{Incident, Resolving, Watch};
+use super::instance::Instance;
 use super::ring::Ring;
 use super::{Case, watch_of};
 use crate::engine::debounce::Window;
