@@ -25,39 +25,41 @@ pub mod state;
 
 mod standing;
 
+mod unknown;
+
+mod runs;
+
+mod views;
+
+mod record;
+
+mod speech;
+
 use super::counts;
 use super::debounce::Window;
 use super::events::{Event, EventId, Ids, InstanceId};
-use super::incident::{Flapping, FlappingRecord, Reminder, ReminderRecord};
+use super::incident::{Flapping, Reminder};
 use super::instances::Birth;
 use super::message::{Reason, Shown, Tally};
 use super::mute::Mute;
 use super::outbox::Outbox;
-use super::status::CheckState;
 use super::time::{Moment, Now, Wall};
-use crate::rules::checks::{Check, Command, Meaning, Program, Run, StatusMap, When};
+use crate::rules::checks::{Check, Meaning, Program, StatusMap, When};
 use crate::rules::{Rule, RuleKey, RuleSet, Severity, SpaceName};
 use crate::secrets::Redactor;
 use finding::{Ended, Perf, Ran};
 use plan::{Due, Plan};
+pub use record::CheckRecord;
+use record::keeps_plan;
+use runs::run_of;
+pub use runs::{Order, RUNNING_MAX, RunId, Start};
 use state::State;
-
-/// Commands that run at once.
-pub const RUNNING_MAX: usize = 4;
-
-/// Runs that are closer than this are planned anew after a restart: their times
-/// need no disk.
-const PLANS_KEPT_FROM: Duration = Duration::from_secs(60);
 
 /// Keys without a rule whose problems are kept; beyond it none is taken.
 const RULELESS_MAX: usize = 1_000;
 
 /// Characters of a command that messages show as the source.
 const SOURCE_CHARS_MAX: usize = 100;
-
-/// Names a run; never used twice in one life of the agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RunId(pub u64);
 
 /// A result that `logcrier exec` tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,17 +78,6 @@ pub struct Told {
     pub status: Option<StatusMap>,
     /// Whether it was posted already.
     pub is_said: bool,
-}
-
-/// A command to start.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Start {
-    /// For the answer.
-    pub run: RunId,
-    /// The rule, for the log.
-    pub key: RuleKey,
-    /// What to start.
-    pub command: Command,
 }
 
 /// All checks.
@@ -110,15 +101,6 @@ pub struct Checks {
     judged: Vec<(RuleKey, counts::Standing)>,
     /// Counts the problems that opened or closed, and the checks that were muted.
     n_changes: u64,
-}
-
-/// What the host shall do about commands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Order {
-    /// Start one.
-    Start(Start),
-    /// End one, and all that it started.
-    Stop(RunId),
 }
 
 /// How things stand with one check.
@@ -176,42 +158,6 @@ struct Broken {
     spaces: Vec<SpaceName>,
     /// What broke it.
     latest: Shown,
-}
-
-/// A check on disk.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CheckRecord {
-    /// Whose.
-    pub key: RuleKey,
-    /// When it runs next, if that must outlive the agent.
-    due: Option<Wall>,
-    state: State,
-    soft: Option<Tally>,
-    doubt: Option<Tally>,
-    problem: Option<Problem>,
-    broken: Option<Broken>,
-    /// The end of the window of unknown results and its length in milliseconds.
-    window: Option<(Wall, u64)>,
-    flapping: FlappingRecord,
-    quiet_worst: Option<Severity>,
-    reminder: Option<ReminderRecord>,
-    held: Vec<(SpaceName, Tally)>,
-    held_unknown: Vec<(SpaceName, Tally)>,
-    latest: Option<Shown>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    muted: Option<Mute>,
-    /// Whether no rule has its key.
-    is_ruleless: bool,
-}
-
-/// What a change is said with.
-struct Speech<'a> {
-    spaces: &'a [SpaceName],
-    reason: Reason,
-    total: u64,
-    since: Wall,
-    /// The result that it is about.
-    event: &'a Event,
 }
 
 impl Checks {
@@ -416,42 +362,6 @@ impl Checks {
         Ok(births)
     }
 
-    /// A process that did not die is gone: its check may run again.
-    pub fn gone(&mut self, run: RunId) {
-        self.stuck.remove(&run);
-    }
-
-    /// Nothing is started any more, and what runs is ended.
-    pub fn stop(&mut self) {
-        self.is_stopped = true;
-        self.queue.clear();
-        let running = std::mem::take(&mut self.running);
-        self.orders.extend(running.into_keys().map(Order::Stop));
-    }
-
-    /// Which check a run is of.
-    pub fn key_of(&self, run: RunId) -> Option<&RuleKey> {
-        self.running.get(&run)
-    }
-
-    /// Whether a check has an open problem.
-    pub fn has_problem(&self, key: &RuleKey) -> bool {
-        (self.all.get(key)).is_some_and(|standing| standing.problem.is_some())
-    }
-
-    /// How many problems opened or closed so far.
-    pub fn n_changes(&self) -> u64 {
-        self.n_changes
-    }
-
-    /// The checks that hold something back because they are muted.
-    pub fn muted(&self) -> BTreeSet<RuleKey> {
-        (self.all.iter())
-            .filter(|(_, standing)| standing.muted.is_some())
-            .map(|(key, _)| key.clone())
-            .collect()
-    }
-
     /// A check may speak again: what it holds is said.
     pub fn unmute(&mut self, now: Now, rule: &Rule, ids: &Ids) -> Vec<Birth> {
         let Some(standing) = self.all.get_mut(&rule.key) else {
@@ -462,111 +372,6 @@ impl Checks {
         self.has_consequences = true;
         self.index(&rule.key);
         births
-    }
-
-    /// What the host shall do now.
-    pub fn take_orders(&mut self) -> Vec<Order> {
-        std::mem::take(&mut self.orders)
-    }
-
-    /// The bad and unknown results since the last call, for the counters.
-    pub(super) fn take_judged(&mut self) -> Vec<(RuleKey, counts::Standing)> {
-        std::mem::take(&mut self.judged)
-    }
-
-    /// Events that are counted and not said, by rule and space.
-    pub fn held(&self) -> impl Iterator<Item = (&RuleKey, &SpaceName, u64)> {
-        self.all.iter().flat_map(|(key, standing)| {
-            (standing.held.iter())
-                .chain(&standing.held_unknown)
-                .map(move |(space, tally)| (key, space, tally.count))
-        })
-    }
-
-    /// Where every check is.
-    pub fn states(&self) -> impl Iterator<Item = (&RuleKey, CheckState)> {
-        self.all.iter().map(|(key, standing)| {
-            let state = match &standing.state {
-                state if state.is_broken() => CheckState::Unknown,
-                state if state.is_problem() => CheckState::Problem,
-                state if state.has_soft() => CheckState::Soft,
-                _ => CheckState::Ok,
-            };
-            (key, state)
-        })
-    }
-
-    /// When something is to be done.
-    pub fn wakeup(&self) -> Option<Moment> {
-        self.deadlines.first().map(|(at, _)| *at)
-    }
-
-    /// The checks that have something to do by now.
-    pub fn due(&self, now: Moment) -> Vec<RuleKey> {
-        (self.deadlines.iter())
-            .take_while(|(at, _)| *at <= now)
-            .map(|(_, key)| key.clone())
-            .collect()
-    }
-
-    /// Commands that run now.
-    pub fn n_running(&self) -> usize {
-        self.running.len()
-    }
-
-    /// Problems that are open, and checks that tell nothing.
-    pub fn n_open(&self) -> usize {
-        self.all
-            .values()
-            .filter(|standing| standing.problem.is_some() || standing.broken.is_some())
-            .count()
-    }
-
-    /// Whether some check keeps quiet for a while, and has something to say then.
-    pub fn is_holding(&self) -> bool {
-        self.all
-            .values()
-            .any(|standing| standing.flapping.is_on() || standing.window.is_some())
-    }
-
-    /// The measurements of a check's last result.
-    pub fn perf(&self, key: &RuleKey) -> &[Perf] {
-        self.all.get(key).map_or(&[], |standing| &standing.perf)
-    }
-
-    /// Whether something must be committed.
-    pub fn is_dirty(&self) -> bool {
-        !self.dirty.is_empty()
-    }
-
-    /// Whether what must be committed is more than plans.
-    pub fn has_consequences(&self) -> bool {
-        self.has_consequences
-    }
-
-    /// The checks that changed since the last call, and those of which nothing needs
-    /// to be kept.
-    pub fn take_dirty(&mut self, now: Now) -> (Vec<CheckRecord>, Vec<RuleKey>) {
-        let mut changed = Vec::new();
-        let mut plain = Vec::new();
-        self.has_consequences = false;
-        for key in std::mem::take(&mut self.dirty) {
-            match self
-                .all
-                .get(&key)
-                .and_then(|standing| standing.record(&key, now))
-            {
-                Some(record) => changed.push(record),
-                None => plain.push(key),
-            }
-        }
-        (changed, plain)
-    }
-
-    /// Takes back what [`take_dirty`](Self::take_dirty) gave: it was not committed.
-    pub fn mark_dirty(&mut self, keys: impl IntoIterator<Item = RuleKey>) {
-        self.dirty.extend(keys);
-        self.has_consequences |= !self.dirty.is_empty();
     }
 
     /// Looks at one check whose time has come.
@@ -617,32 +422,6 @@ impl Checks {
             self.has_consequences = true;
         }
         births
-    }
-
-    /// Starts what is due, as far as there is room.
-    fn fill(&mut self, rules: &RuleSet) {
-        while self.running.len() < RUNNING_MAX && !self.is_stopped {
-            let Some(key) = self.queue.pop_front() else {
-                return;
-            };
-            let Some(run) = rules.rule(&key).and_then(|rule| run_of(rule)) else {
-                continue;
-            };
-            let id = RunId(self.n_runs);
-            self.n_runs += 1;
-            self.running.insert(id, key.clone());
-            self.orders.push(Order::Start(Start {
-                run: id,
-                key,
-                command: run.command.clone(),
-            }));
-        }
-    }
-
-    fn is_busy(&self, key: &RuleKey) -> bool {
-        self.queue.contains(key)
-            || self.running.values().any(|busy| busy == key)
-            || self.stuck.values().any(|busy| busy == key)
     }
 
     /// Takes a result: what of it is said at once is returned.
@@ -728,42 +507,6 @@ impl Checks {
         self.has_consequences = true;
         standing.be_dropped(now, key, ids)
     }
-
-    /// Puts a check where its deadline is.
-    fn index(&mut self, key: &RuleKey) {
-        let Some(standing) = self.all.get_mut(key) else {
-            return;
-        };
-        let deadline = standing.wakeup();
-        if standing.deadline == deadline {
-            return;
-        }
-        if let Some(at) = std::mem::replace(&mut standing.deadline, deadline) {
-            self.deadlines.remove(&(at, key.clone()));
-        }
-        if let Some(at) = deadline {
-            self.deadlines.insert((at, key.clone()));
-        }
-    }
-}
-
-/// An event of the engine's own making: it is about a result of before.
-fn event_of(
-    ids: &Ids,
-    key: &RuleKey,
-    now: Now,
-    latest: &Shown,
-    severity: Severity,
-    what: &str,
-) -> Event {
-    Event {
-        id: ids.own(key, what, now.wall),
-        instance: instance_of(key),
-        severity,
-        at: now.wall,
-        sample: latest.sample.clone(),
-        source: latest.source.clone(),
-    }
 }
 
 /// The one instance of a check.
@@ -774,21 +517,9 @@ pub fn instance_of(key: &RuleKey) -> InstanceId {
     }
 }
 
-fn run_of(rule: &Rule) -> Option<&Run> {
-    rule.check.as_ref().and_then(|check| check.run.as_ref())
-}
-
 fn check_of<'r>(rules: &'r RuleSet, key: &RuleKey) -> Option<(&'r Rule, &'r Check)> {
     let rule = rules.rule(key)?;
     Some((rule, rule.check.as_ref()?))
-}
-
-/// Whether the next run is so far away that it must outlive the agent.
-fn keeps_plan(when: &When) -> bool {
-    match when {
-        When::Every(every) => *every >= PLANS_KEPT_FROM,
-        When::Cron(_) => false,
-    }
 }
 
 /// What a message names as its source.

@@ -4,17 +4,18 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::finding;
+use super::speech::{Speech, add, event_of, hold, hold_all, shown, spoken, tally_about};
 use super::state::Turn;
-use super::{Broken, CheckRecord, Held, Problem, Speech, Standing, event_of, keeps_plan};
-use crate::engine::debounce::{self, Close, Window};
+use super::{CheckRecord, Held, Problem, Standing, keeps_plan};
+use crate::engine::debounce::Window;
 use crate::engine::events::{Event, Ids};
 use crate::engine::incident::{Change, Flapping, Reminder};
 use crate::engine::instances::Birth;
-use crate::engine::message::{Draft, Reason, Shown, Tally};
+use crate::engine::message::{Draft, Reason, Tally};
 use crate::engine::mute::Mute;
 use crate::engine::outbox::Outbox;
 use crate::engine::time::{Moment, Now};
-use crate::rules::{Debounce, Rule, RuleKey, Severity, SpaceName};
+use crate::rules::{Rule, RuleKey, Severity, SpaceName};
 
 impl Standing {
     pub(super) fn wakeup(&self) -> Option<Moment> {
@@ -229,129 +230,6 @@ impl Standing {
         })
     }
 
-    /// The check tells nothing any more.
-    pub(super) fn break_down(
-        &mut self,
-        now: Now,
-        rule: &Rule,
-        mute: Option<Mute>,
-        event: Event,
-    ) -> Vec<Birth> {
-        add(&mut self.doubt, &event);
-        let counted = self.doubt.take();
-        let total = counted.as_ref().map_or(1, |tally| tally.count);
-        for space in &rule.spaces {
-            if let Some(counted) = &counted {
-                hold_all(&mut self.held_unknown, space, counted);
-            }
-        }
-        self.broken = Some(Broken {
-            since: event.at,
-            is_said: self.window.is_none() && mute.is_none(),
-            total,
-            spaces: rule.spaces.clone(),
-            latest: shown(&event),
-        });
-        self.muted = mute.or(self.muted);
-        if self.window.is_some() || mute.is_some() {
-            return Vec::new();
-        }
-        if let Debounce::Window { every, .. } = rule.debounce {
-            self.window = Some(Window {
-                closes: now.moment.after(every),
-                length: every,
-                worst: finding::BROKEN,
-            });
-        }
-        self.say_of_check(&Speech {
-            spaces: &rule.spaces,
-            reason: Reason::Broken,
-            total,
-            since: event.at,
-            event: &event,
-        })
-    }
-
-    /// The check tells something again.
-    pub(super) fn work_again(&mut self, event: &Event) -> Vec<Birth> {
-        let Some(broken) = self.broken.take().filter(|broken| broken.is_said) else {
-            return Vec::new();
-        };
-        self.say_of_check(&Speech {
-            spaces: &broken.spaces,
-            reason: Reason::Mended,
-            total: broken.total,
-            since: broken.since,
-            event: &Event {
-                severity: finding::BROKEN,
-                ..event.clone()
-            },
-        })
-    }
-
-    /// The window of unknown results ends.
-    pub(super) fn close_window(
-        &mut self,
-        now: Now,
-        rule: &Rule,
-        mute: Option<Mute>,
-        ids: &Ids,
-    ) -> Vec<Birth> {
-        let Some(window) = self.window.take() else {
-            return Vec::new();
-        };
-        // What is said of it will carry what is counted.
-        let is_said = self.broken.as_ref().is_some_and(|broken| broken.is_said);
-        let n_held: u64 = self.held_unknown.values().map(|tally| tally.count).sum();
-        if is_said || n_held == 0 {
-            return Vec::new();
-        }
-        if mute.is_some() {
-            self.muted = mute;
-            return Vec::new();
-        }
-        self.sum_up_unknown(now, rule, window, ids)
-    }
-
-    /// Says what is counted of unknown results.
-    fn sum_up_unknown(&mut self, now: Now, rule: &Rule, window: Window, ids: &Ids) -> Vec<Birth> {
-        let n_held: u64 = self.held_unknown.values().map(|tally| tally.count).sum();
-        if let Close::SumUp { next } = debounce::close(&window, rule.debounce, n_held)
-            && next > Duration::ZERO
-        {
-            self.window = Some(Window {
-                closes: now.moment.after(next),
-                length: next,
-                worst: finding::BROKEN,
-            });
-        }
-        let Some(tally) = self.held_unknown.values().next().cloned() else {
-            return Vec::new();
-        };
-        let event = event_of(
-            ids,
-            &rule.key,
-            now,
-            &tally.latest,
-            finding::BROKEN,
-            "window",
-        );
-        let (reason, since, total) = match &mut self.broken {
-            Some(broken) => {
-                broken.is_said = true;
-                (Reason::Broken, broken.since, broken.total)
-            }
-            None => (Reason::Mended, tally.first, tally.count),
-        };
-        self.say_of_check(&Speech {
-            spaces: &rule.spaces,
-            reason,
-            total,
-            since,
-            event: &event,
-        })
-    }
-
     /// It has not changed for long enough to speak again.
     pub(super) fn be_steady(
         &mut self,
@@ -510,11 +388,6 @@ impl Standing {
         spoken(&mut self.held, speech)
     }
 
-    /// Says something of the check itself.
-    pub(super) fn say_of_check(&mut self, speech: &Speech<'_>) -> Vec<Birth> {
-        spoken(&mut self.held_unknown, speech)
-    }
-
     pub(super) fn count_problem(&mut self) -> u64 {
         match &mut self.problem {
             Some(problem) => {
@@ -586,68 +459,5 @@ impl Standing {
                 false => self.latest.clone(),
             },
         })
-    }
-}
-
-/// Makes a message for each space, with all that is held for it.
-fn spoken(held: &mut Held, speech: &Speech<'_>) -> Vec<Birth> {
-    let event = speech.event;
-    (speech.spaces.iter())
-        .map(|space| {
-            let mut tally = tally_about(held.remove(space).as_ref(), event, event.severity);
-            tally.birth = event.id;
-            Birth {
-                space: space.clone(),
-                instance: event.instance.clone(),
-                draft: Draft {
-                    reason: speech.reason,
-                    tally,
-                    total: speech.total,
-                    since: speech.since,
-                    until: None,
-                },
-            }
-        })
-        .collect()
-}
-
-/// What is held, with a result on top that is shown and not counted: it either is
-/// counted already, or is none of what counts.
-fn tally_about(held: Option<&Tally>, event: &Event, worst: Severity) -> Tally {
-    let mut tally = match held {
-        Some(held) => held.clone(),
-        None => Tally {
-            count: 0,
-            ..Tally::of(event)
-        },
-    };
-    tally.birth = event.id;
-    tally.worst = worst;
-    tally.latest = shown(event);
-    tally
-}
-
-fn shown(event: &Event) -> Shown {
-    Shown {
-        sample: event.sample.clone(),
-        source: event.source.clone(),
-    }
-}
-
-fn add(tally: &mut Option<Tally>, event: &Event) {
-    match tally {
-        Some(tally) => tally.add(event),
-        None => *tally = Some(Tally::of(event)),
-    }
-}
-
-fn hold(held: &mut Held, space: &SpaceName, event: &Event) {
-    hold_all(held, space, &Tally::of(event));
-}
-
-fn hold_all(held: &mut Held, space: &SpaceName, counted: &Tally) {
-    match held.get_mut(space) {
-        Some(tally) => tally.merge(counted),
-        None => drop(held.insert(space.clone(), counted.clone())),
     }
 }
