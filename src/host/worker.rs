@@ -1,0 +1,124 @@
+//! A thread that does one thing after the other.
+
+use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::sync::mpsc as std_mpsc;
+
+use tokio::sync::mpsc;
+
+use super::StartFault;
+use super::files::Files;
+use super::store::Store;
+use crate::engine::Input;
+use crate::engine::commit::Commit;
+use crate::engine::ids::CommitId;
+use crate::engine::schedule::{Fault, Turn};
+use crate::rules::glob::Glob;
+
+/// A thread that does one thing after the other.
+pub(super) struct Worker<T> {
+    jobs: std_mpsc::Sender<T>,
+}
+
+/// Work for the thread of files.
+#[derive(Debug)]
+pub(super) enum Job {
+    Turn(Turn),
+    Globs(Vec<Glob>),
+}
+
+impl<T: Send + 'static> Worker<T> {
+    /// Starts a thread that owns `state`. Where `work` panics, its answer is
+    /// the fault that [`Work::failed`] makes.
+    pub(super) fn new<S: Send + 'static>(
+        what: &'static str,
+        mut state: S,
+        inputs: &mpsc::UnboundedSender<Input>,
+        work: fn(&mut S, T) -> Option<Input>,
+    ) -> Result<Self, StartFault>
+    where
+        T: Work,
+    {
+        let (jobs, todo) = std_mpsc::channel::<T>();
+        let inputs = inputs.clone();
+        std::thread::Builder::new()
+            .name(what.to_owned())
+            .spawn(move || {
+                while let Ok(job) = todo.recv() {
+                    let failed = job.failed();
+                    let done = std::panic::catch_unwind(AssertUnwindSafe(|| work(&mut state, job)));
+                    let input = match done {
+                        Ok(input) => input,
+                        Err(_) => failed,
+                    };
+                    if input.is_some_and(|input| inputs.send(input).is_err()) {
+                        return;
+                    }
+                }
+            })
+            .map_err(|source| StartFault::System {
+                what: "thread",
+                source,
+            })?;
+        Ok(Self { jobs })
+    }
+
+    pub(super) fn give(&self, job: T) {
+        // The thread ends only after this side: a panic inside it is caught there.
+        let _ = self.jobs.send(job);
+    }
+}
+
+/// A job whose failure has an answer.
+pub(super) trait Work {
+    /// What the engine hears when the job panics.
+    fn failed(&self) -> Option<Input>;
+}
+
+impl Work for Job {
+    fn failed(&self) -> Option<Input> {
+        let fault = Fault {
+            why: "internal error, please report it".to_owned(),
+        };
+        match self {
+            Self::Globs(_) | Self::Turn(Turn::Close(_)) => None,
+            Self::Turn(Turn::List(_)) => Some(Input::Listed(crate::engine::schedule::Listing {
+                faults: vec![(PathBuf::from("/"), fault.why)],
+                ..crate::engine::schedule::Listing::default()
+            })),
+            Self::Turn(Turn::Look(look)) => Some(Input::Looked(look.stream, Err(fault))),
+            Self::Turn(Turn::Read(read)) => Some(Input::Read {
+                stream: read.stream,
+                ending: read.ending,
+                epoch: read.epoch,
+                outcome: Err(fault),
+            }),
+            Self::Turn(Turn::Seek { stream, .. }) => Some(Input::Found(*stream, Err(fault))),
+        }
+    }
+}
+
+impl Work for Commit {
+    fn failed(&self) -> Option<Input> {
+        let why = "internal error, please report it".to_owned();
+        Some(Input::Committed(self.id, Err(Fault { why })))
+    }
+}
+
+pub(super) fn turn(files: &mut Files, job: Job) -> Option<Input> {
+    match job {
+        Job::Turn(turn) => files.turn(turn),
+        Job::Globs(globs) => {
+            files.meet(globs);
+            None
+        }
+    }
+}
+
+pub(super) fn write(store: &mut Store, commit: Commit) -> Option<Input> {
+    let id: CommitId = commit.id;
+    let outcome = store.commit(&commit).map_err(|error| Fault {
+        why: error.to_string(),
+    });
+    Some(Input::Committed(id, outcome))
+}
