@@ -22,29 +22,29 @@
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::process::CommandExt as _;
+use std::os::fd::AsFd as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitOptions};
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
-use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use super::capture::Capture;
+mod running;
+
+mod proc;
+
 use super::clock;
 use super::users::Account;
 use crate::engine::checks::finding::{Captured, Ended, Ran};
 use crate::engine::time::Moment;
+use proc::{children, mark_of};
+use running::{Piece, Running, Stage, read, start};
 
 /// From SIGTERM to SIGKILL, for a command that took too long.
 const GRACE: Duration = Duration::from_secs(5);
@@ -64,9 +64,6 @@ const LEFTOVER_LOOK: Duration = Duration::from_millis(50);
 /// A command that a signal ended is told this much later: the same signal may be
 /// on its way to us, and then the machine is stopping and the command says nothing.
 const SIGNALLED_PAUSE: Duration = Duration::from_millis(200);
-
-/// The variable that marks what belongs to a run.
-const MARK: &str = "LOGCRIER_RUN";
 
 /// What the agent asks for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -95,46 +92,6 @@ pub(super) enum Reply {
     Gone { run: u64 },
 }
 
-/// A command that was started.
-#[derive(Debug)]
-struct Running {
-    leader: Pid,
-    began: Moment,
-    timeout: Duration,
-    stage: Stage,
-    /// How the leader ended.
-    ended: Option<Ended>,
-    is_timed_out: bool,
-    /// The agent does not want to hear of it.
-    is_unwanted: bool,
-    pipes: [Pipe; 2],
-    n_killed: u64,
-    /// What could not be killed, and why.
-    refused: BTreeMap<i32, String>,
-}
-
-/// How far it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
-    /// It runs until its timeout.
-    Runs,
-    /// It was asked to end.
-    Asked(Moment),
-    /// It was killed.
-    Killed(Moment),
-    /// It was told to be stuck.
-    Stuck,
-    /// Its leader ended then.
-    Over(Moment),
-}
-
-/// What was kept of a pipe.
-#[derive(Debug, Default)]
-struct Pipe {
-    capture: Capture,
-    is_closed: bool,
-}
-
 /// A process that lost its parent and was left to us.
 #[derive(Debug)]
 struct Orphan {
@@ -142,15 +99,6 @@ struct Orphan {
     runs: BTreeSet<u64>,
     /// When it was asked to end.
     asked: Option<Moment>,
-}
-
-/// A piece of output.
-#[derive(Debug)]
-struct Piece {
-    run: u64,
-    pipe: usize,
-    /// Nothing when the pipe is closed.
-    bytes: Option<Vec<u8>>,
 }
 
 #[derive(Debug, Default)]
@@ -478,186 +426,4 @@ impl Keeper {
             std::thread::park_timeout(Duration::from_millis(5));
         }
     }
-}
-
-impl Running {
-    /// Asks it to end.
-    fn ask(&mut self, now: Moment) {
-        self.stage = Stage::Asked(now);
-        self.signal_group(Signal::TERM);
-        // A stopped process hears nothing until it goes on.
-        let _ = rustix::process::kill_process_group(self.leader, Signal::CONT);
-    }
-
-    fn signal_group(&mut self, signal: Signal) {
-        if self.ended.is_some() {
-            // Its number may be somebody else's by now.
-            return;
-        }
-        if let Err(error) = rustix::process::kill_process_group(self.leader, signal)
-            && error != rustix::io::Errno::SRCH
-        {
-            self.refused
-                .insert(self.leader.as_raw_nonzero().get(), error.to_string());
-        }
-    }
-
-    fn told_stuck(&mut self, now: Moment) -> Ran {
-        let pid = self.leader.as_raw_nonzero().get();
-        let why = match (self.refused.get(&pid), state_of(pid)) {
-            (Some(why), _) => why.clone(),
-            (None, Some('D')) => "it waits in the kernel (state D)".to_owned(),
-            (None, _) => "SIGKILL has no effect".to_owned(),
-        };
-        self.ran(Ended::Stuck { pid, why }, now)
-    }
-
-    fn told(mut self, now: Moment) -> Ran {
-        let ending = match (self.is_timed_out, self.ended.take()) {
-            (true, _) => Ended::TimedOut {
-                after_ms: millis(self.timeout),
-            },
-            (false, Some(ended)) => ended,
-            (false, None) => Ended::Exited(255),
-        };
-        self.ran(ending, now)
-    }
-
-    fn ran(&mut self, ending: Ended, now: Moment) -> Ran {
-        let mut leftovers = Vec::new();
-        match self.n_killed {
-            0 => {}
-            1 => leftovers.push("a process that it left behind was ended".to_owned()),
-            n => leftovers.push(format!("{n} processes that it left behind were ended")),
-        }
-        for (pid, why) in &self.refused {
-            leftovers.push(format!("process {pid} could not be ended: {why}"));
-        }
-        let ended = match self.stage {
-            Stage::Over(at) => at,
-            _ => now,
-        };
-        let [stdout, stderr] = std::mem::take(&mut self.pipes).map(|pipe| pipe.capture.captured());
-        Ran {
-            ending,
-            stdout,
-            stderr,
-            took_ms: millis(ended.from_now(self.began)),
-            leftovers,
-        }
-    }
-}
-
-/// Starts a command, the leader of a process group of its own.
-fn start(
-    run: u64,
-    words: &[String],
-    env: &[(String, String)],
-    cwd: &std::path::Path,
-    account: Option<&Account>,
-) -> Result<(Pid, [OwnedFd; 2]), String> {
-    let (program, arguments) = words.split_first().ok_or("nothing to start")?;
-    let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(env.iter().map(|(name, value)| (name, value)))
-        .env(MARK, run.to_string())
-        .current_dir(cwd)
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let spawned = match account {
-        None => command.spawn(),
-        Some(account) => {
-            let account = account.clone();
-            // Credentials belong to a thread: this one takes them over, starts the
-            // command with them, and ends.
-            std::thread::scope(|scope| {
-                let starter = scope.spawn(|| {
-                    account.become_it()?;
-                    command.spawn()
-                });
-                starter
-                    .join()
-                    .unwrap_or_else(|_| Err(io::Error::other("internal error")))
-            })
-        }
-    };
-    let mut child = spawned.map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound if !cwd.is_dir() => {
-            format!("{}: no such directory", cwd.display())
-        }
-        io::ErrorKind::NotFound => format!("{program}: no such program"),
-        io::ErrorKind::PermissionDenied => format!("{program}: no permission"),
-        _ => format!("{program}: {error}"),
-    })?;
-    let leader = Pid::from_child(&child);
-    match (child.stdout.take(), child.stderr.take()) {
-        (Some(stdout), Some(stderr)) => Ok((leader, [stdout.into(), stderr.into()])),
-        _ => Err("internal error: no pipes".to_owned()),
-    }
-}
-
-/// Reads a pipe to its end.
-async fn read(run: u64, pipe: usize, fd: OwnedFd, pieces: &mpsc::Sender<Piece>) {
-    if let Ok(mut receiver) = pipe::Receiver::from_owned_fd(fd) {
-        let mut buffer = vec![0; 64 << 10];
-        while let Ok(n) = receiver.read(&mut buffer).await {
-            if n == 0 {
-                break;
-            }
-            let bytes = Some(buffer[..n].to_vec());
-            if pieces.send(Piece { run, pipe, bytes }).await.is_err() {
-                return;
-            }
-        }
-    }
-    let end = Piece {
-        run,
-        pipe,
-        bytes: None,
-    };
-    // Whoever does not listen any more does not need to know.
-    let _ = pieces.send(end).await;
-}
-
-/// The processes whose parent we are (`proc(5)`, `/proc/PID/task/TID/children`).
-fn children() -> Vec<i32> {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    let mut children = Vec::new();
-    for task in tasks.flatten() {
-        let list = std::fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        children.extend(
-            list.split_whitespace()
-                .filter_map(|pid| pid.parse::<i32>().ok()),
-        );
-    }
-    // Those that have ended wait to be reaped and need no killing.
-    children.retain(|pid| state_of(*pid).is_some_and(|state| state != 'Z'));
-    children
-}
-
-/// The state of a process, such as `R`, `S`, `D`, `Z`.
-fn state_of(pid: i32) -> Option<char> {
-    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let behind_name = stat.iter().rposition(|byte| *byte == b')')? + 2;
-    stat.get(behind_name).map(|byte| char::from(*byte))
-}
-
-/// The run that a process was started for, if it has not cleared its environment.
-fn mark_of(pid: i32) -> Option<u64> {
-    let environ = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-    let variables = environ.split(|byte| *byte == 0);
-    variables
-        .map(OsStr::from_bytes)
-        .filter_map(OsStr::to_str)
-        .find_map(|variable| variable.strip_prefix(MARK)?.strip_prefix('=')?.parse().ok())
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
