@@ -1,12 +1,14 @@
 //! What settings and rules turn into when nothing is wrong with them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::diagnostic::Paint;
-use crate::rules::{Debounce, From, Rule, RuleKey, Severity, ThreadMode};
+use crate::rules::glob::Glob;
+use crate::rules::{Debounce, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
 
 const WEBHOOK: &str = "https://chat.googleapis.com/v1/spaces/AAA/messages?key=k&token=t%3D";
 
