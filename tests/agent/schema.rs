@@ -64,7 +64,7 @@ fn knows_every_map_that_the_parser_knows() {
         assert!(
             known.contains(&fields),
             "the schema has no map with the fields of {what}: {fields:?}; \
-             add them in src/rules/schema.rs"
+             add them in src/rules/schema"
         );
     }
 }
