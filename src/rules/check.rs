@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use super::checks::read::{self, Kind};
 use super::conditions::read as conditions;
-use super::fields::{self, Fields, Known};
+use super::fields::{self, Fields};
 use super::glob::Glob;
 use super::journal;
-use super::own;
 use super::parse::{Entry, Value};
 use super::pattern::Patterns;
 use super::records;
@@ -24,13 +23,19 @@ use super::regexes::{self, Breaks, Case, Purpose};
 use super::template::Template;
 use super::wording::{self, Names};
 use super::{
-    Debounce, Files, FormatAs, From, Rule, RuleKey, Severity, SeverityOf, SpaceName, Surroundings,
-    ThreadMode,
+    Debounce, Files, From, Rule, Severity, SeverityOf, SpaceName, Surroundings, ThreadMode,
 };
 use crate::diagnostic::{FileId, Report};
 
 mod message;
 
+mod known;
+
+mod key;
+
+pub(super) use key::is_key;
+use key::key;
+pub(super) use known::{DEBOUNCE, DEFAULTS, FORMATS, FROMS, RULE, RULE_FILE, SEVERITIES, THREADS};
 use message::{labels, mentions, runbook, spaces};
 pub(super) use message::{named_spaces, read_labels, unknown_space};
 
@@ -40,141 +45,8 @@ const EVERY_DEFAULT: Duration = Duration::from_secs(5 * 60);
 /// The longest window of a rule that says nothing about it.
 const EVERY_MAX_DEFAULT: Duration = Duration::from_secs(60 * 60);
 
-/// The bytes a key may have.
-const KEY_BYTES_MAX: usize = 63;
-
 /// How many patterns of files a rule may have.
 const GLOBS_MAX: usize = 1_000;
-
-/// Fields of rules that come later, of one kind or another.
-const LATER: &[&str] = &["stdin"];
-
-/// The fields of a rule.
-pub(super) const RULE: Known = Known {
-    what: "a rule",
-    fields: &[
-        "absent",
-        "active",
-        "by",
-        "command",
-        "context",
-        "cron",
-        "cwd",
-        "debounce",
-        "encoding",
-        "env",
-        "every",
-        "except",
-        "exclude_files",
-        "exec",
-        "fail_after",
-        "files",
-        "first_seen",
-        "format",
-        "format_as",
-        "from",
-        "ignore_case",
-        "inhibited_by",
-        "journal",
-        "key",
-        "labels",
-        "line_max",
-        "match",
-        "max_keys",
-        "mention",
-        "multiline",
-        "recover_after",
-        "repeat",
-        "resolve",
-        "retry_every",
-        "runbook",
-        "severity",
-        "shell",
-        "space",
-        "status",
-        "tests",
-        "text",
-        "thread",
-        "threshold",
-        "timeout",
-        "title",
-        "tz",
-        "user",
-        "where",
-    ],
-    later: LATER,
-};
-
-/// The fields of `defaults`.
-pub(super) const DEFAULTS: Known = Known {
-    what: "`defaults`",
-    fields: &[
-        "active",
-        "context",
-        "debounce",
-        "encoding",
-        "exclude_files",
-        "fail_after",
-        "format",
-        "format_as",
-        "from",
-        "ignore_case",
-        "labels",
-        "line_max",
-        "max_keys",
-        "mention",
-        "multiline",
-        "recover_after",
-        "repeat",
-        "retry_every",
-        "runbook",
-        "severity",
-        "space",
-        "text",
-        "thread",
-        "timeout",
-        "title",
-    ],
-    later: LATER,
-};
-
-/// The fields of a rule file.
-pub(super) const RULE_FILE: Known = Known {
-    what: "a rule file",
-    fields: &["defaults", "rules"],
-    later: &[],
-};
-
-/// The fields of `debounce` as a map.
-pub(super) const DEBOUNCE: Known = Known {
-    what: "`debounce`",
-    fields: &["every", "max"],
-    later: &[],
-};
-
-/// The words for how bad something is.
-pub(super) const SEVERITIES: [(&str, Severity); 4] = [
-    ("info", Severity::Info),
-    ("warning", Severity::Warning),
-    ("error", Severity::Error),
-    ("critical", Severity::Critical),
-];
-
-/// The words for threads.
-pub(super) const THREADS: [(&str, ThreadMode); 5] = [
-    ("rule", ThreadMode::Rule),
-    ("instance", ThreadMode::Instance),
-    ("incident", ThreadMode::Incident),
-    ("day", ThreadMode::Day),
-    ("none", ThreadMode::None),
-];
-
-/// The words for what a message is made of.
-pub(super) const FORMATS: [(&str, FormatAs); 2] =
-    [("text", FormatAs::Text), ("card", FormatAs::Card)];
-
-/// The words for where reading starts.
-pub(super) const FROMS: [(&str, From); 2] = [("end", From::End), ("beginning", From::Beginning)];
 
 /// What rules are checked against.
 pub(super) struct Context<'a> {
@@ -396,56 +268,6 @@ fn required<'a>(fields: &Fields<'a>, name: &str, report: &mut Report) -> Option<
         report.missing_field(fields.at, name, "a rule");
     }
     entry
-}
-
-fn key(entry: &Entry, report: &mut Report) -> Option<RuleKey> {
-    let text = fields::text(entry, report)?;
-    let at = fields::place_of(entry);
-    let first_is_good =
-        text.starts_with(|char: char| char.is_ascii_lowercase() || char.is_ascii_digit());
-    let all_are_good = text
-        .bytes()
-        .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-'));
-    if text.len() > KEY_BYTES_MAX {
-        report.key_too_long(at, KEY_BYTES_MAX);
-        return None;
-    }
-    if !first_is_good || !all_are_good {
-        let shown = fields::shown(&entry.node);
-        report.not_a_key(at, shown, &near_key(shown));
-        return None;
-    }
-    if text.starts_with(own::PREFIX) {
-        report.reserved_key(at, fields::shown(&entry.node));
-        return None;
-    }
-    Some(RuleKey::new(text))
-}
-
-/// Tells whether a text can be the key of a rule that a person makes.
-pub(super) fn is_key(text: &str) -> bool {
-    let begins = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit();
-    let is_good = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-');
-    text.len() <= KEY_BYTES_MAX
-        && text.starts_with(begins)
-        && text.bytes().all(is_good)
-        && !text.starts_with(own::PREFIX)
-}
-
-/// Returns a key that is near to a text that is none.
-fn near_key(text: &str) -> String {
-    let dashed: String = text
-        .to_lowercase()
-        .chars()
-        .map(|char| match char {
-            'a'..='z' | '0'..='9' | '.' | '_' => char,
-            _ => '-',
-        })
-        .collect();
-    match dashed.trim_matches(['-', '.', '_']) {
-        "" => "disk-full".to_owned(),
-        near => near.to_owned(),
-    }
 }
 
 fn globs(entry: &Entry, context: &Context<'_>, report: &mut Report) -> Option<Vec<Glob>> {
