@@ -1,0 +1,372 @@
+//! Files that are rotated, cut, made anew, torn and hidden.
+
+use logcrier::rules::{Debounce, From};
+
+use super::{alpha, debounced};
+use crate::world::script::check;
+use crate::world::told::Told;
+
+#[test]
+fn old_lines_do_not_count() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 old alpha:k1
+        00:00 start
+        00:05 write alpha:k2
+        ",
+        "00:05 alpha k2 first 1",
+    );
+}
+
+#[test]
+fn from_the_beginning_old_lines_count() {
+    check(
+        Told {
+            from: From::Beginning,
+            ..alpha()
+        },
+        "
+        00:00 log app.log
+        00:00 write alpha:k1 x3
+        00:00 start
+        ",
+        "00:00 alpha k1 first 3",
+    );
+}
+
+#[test]
+fn a_file_born_later_is_read_from_its_beginning() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 kill
+        00:10 log new.log
+        00:10 write alpha:k1 x2
+        00:20 start
+        ",
+        "00:20 alpha k1 first 2",
+    );
+}
+
+#[test]
+fn a_writer_keeps_the_old_descriptor_after_a_rotation() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 rotate
+        00:10 write alpha:k1
+        00:20 reopen
+        00:25 write alpha:k2
+        ",
+        "
+        00:10 alpha k1 first 1
+        00:25 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn b5_rotated_twice_while_it_was_down() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 kill
+        00:15 write alpha:k2
+        00:20 rotate
+        00:20 reopen
+        00:25 rotate
+        00:25 reopen
+        00:30 write alpha:k3
+        00:40 start
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:40 alpha k2 first 1
+        00:41 alpha k3 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_rotated_file_keeps_its_rules_over_a_restart() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 rotate
+        00:12 kill
+        00:15 write alpha:k2
+        00:20 start
+        00:25 reopen
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:20 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn truncated_and_written_anew() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 truncate
+        00:10 write alpha:k2 x5
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:10 alpha k2 first 5
+        ",
+    );
+}
+
+#[test]
+fn copied_away_and_truncated() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 copytruncate
+        00:15 write alpha:k2
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:15 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn deleted_and_made_anew() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 recreate
+        00:10 write alpha:k2
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:10 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn an_editor_saves_and_nothing_is_said_again() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1 x3
+        00:10 save
+        00:15 write alpha:k2
+        01:00 kill
+        01:05 save
+        01:10 start
+        01:15 write alpha:k3
+        ",
+        "
+        00:05 alpha k1 first 3
+        00:15 alpha k2 first 1
+        01:15 alpha k3 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_link_is_turned_to_another_file() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 link app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 rotate
+        00:15 write alpha:k2
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:15 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn one_file_of_two_names_is_read_once() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 hardlink twin.log
+        00:10 write alpha:k1
+        01:00 write alpha:k1
+        ",
+        "
+        00:10 alpha k1 first 1
+        01:00 alpha k1 first 1
+        ",
+    );
+}
+
+#[test]
+fn an_unfinished_line_is_taken_after_a_while_and_only_once() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:10 tear alpha:k1
+        00:30 finish
+        ",
+        "00:15 alpha k1 first 1",
+    );
+}
+
+#[test]
+fn a_taken_line_is_not_taken_again_after_a_restart() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:10 tear alpha:k1
+        00:20 kill
+        00:25 start
+        00:40 finish
+        ",
+        "00:15 alpha k1 first 1",
+    );
+}
+
+#[test]
+fn a_line_longer_than_a_region_is_one_event() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 long alpha:k1 700000
+        00:10 write alpha:k2
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:10 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn lost_hints_make_it_slow_but_not_blind() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 hints lost
+        00:05 write alpha:k1
+        ",
+        "00:30 alpha k1 first 1",
+    );
+}
+
+#[test]
+fn an_unreadable_file_is_read_when_it_can_be() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 file forbidden
+        00:00 start
+        00:05 write alpha:k1
+        05:05 file readable
+        ",
+        "
+        00:13 logcrier.source /logs/app.log first 1
+        05:29 alpha k1 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_file_that_is_unreadable_for_a_moment_is_no_news() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 file forbidden
+        00:05 write alpha:k1
+        00:12 file readable
+        ",
+        "00:05 alpha k1 first 1",
+    );
+}
+
+#[test]
+fn a_file_that_somebody_named_is_missed_when_it_stays_away() {
+    let named = Told {
+        glob: "/logs/app.log".into(),
+        ..alpha()
+    };
+    check(
+        named,
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:10 rotate
+        20:00 reopen
+        20:05 write alpha:k2
+        ",
+        "
+        00:05 alpha k1 first 1
+        10:30 logcrier.source /logs/app.log first 1
+        20:05 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_rotated_file_gets_a_last_look() {
+    // The third rotation closed the file although its writer had just written.
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 rotate
+        00:05 hints lost
+        00:06 write alpha:k1
+        00:07 reopen
+        00:07 rotate
+        00:07 reopen
+        00:40 write alpha:k2
+        ",
+        "
+        00:30 alpha k1 first 1
+        01:00 alpha k2 first 1
+        ",
+    );
+}

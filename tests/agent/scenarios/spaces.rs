@@ -1,0 +1,162 @@
+//! Spaces that are away, refuse, or do not answer.
+
+use logcrier::rules::Severity;
+
+use super::{alpha, threaded};
+use crate::world::script::{check, check_all};
+use crate::world::told::Told;
+
+#[test]
+fn after_an_outage_little_is_said_for_much() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space unreachable
+        00:05 write alpha:k1
+        10:00 write alpha:k1 x3
+        30:00 space fair
+        ",
+        "
+        30:08 alpha k1 first 1
+        30:09 alpha k1 first 3
+        ",
+    );
+}
+
+#[test]
+fn a_space_that_was_gone_hears_what_it_missed() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space gone
+        00:05 write alpha:k1
+        00:10 write alpha:k2 x2
+        02:00 space fair
+        ",
+        "
+        05:05 alpha k1 first 1
+        05:06 alpha k2 first 2
+        ",
+    );
+}
+
+#[test]
+fn a_message_whose_answer_was_lost_is_not_made_twice() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space mute
+        00:05 write alpha:k1
+        03:00 space fair
+        ",
+        "00:05 alpha k1 first 1",
+    );
+}
+
+#[test]
+fn bad_messages_do_not_silence_a_good_space() {
+    // Three in a row make the space count as refused; each probe began with one of
+    // them, and nothing else was ever said again.
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 poison alpha:k1
+        00:05 poison alpha:k2
+        00:05 poison alpha:k3
+        01:00 write alpha:k4
+        10:00 write alpha:k5
+        ",
+        "
+        05:09 alpha k4 first 1
+        10:00 alpha k5 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_bad_message_does_not_keep_a_space_gone() {
+    // The space came back, but the only message to try it with was one that no
+    // space takes: its refusal is an answer all the same.
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 space gone
+        00:06 poison alpha:k1
+        01:00 space fair
+        05:10 write alpha:k2
+        ",
+        "
+        05:10 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn another_space_stands_in_for_one_that_refuses() {
+    // Every five minutes one is tried at home.
+    check(
+        alpha(),
+        "
+        00:00 dev-stands-in
+        00:00 log app.log
+        00:00 start
+        00:01 space gone
+        00:05 write alpha:k1
+        00:10 write alpha:k2
+        05:30 write alpha:k3
+        05:35 write alpha:k4
+        06:00 space fair
+        10:00 write alpha:k5
+        10:40 write alpha:k6
+        ",
+        "
+        00:05 alpha k1 first 1 in dev
+        00:10 alpha k2 first 1 in dev
+        05:30 alpha k3 first 1 in dev
+        05:35 alpha k4 first 1 in dev
+        10:00 alpha k5 first 1 in dev
+        10:40 alpha k6 first 1
+        ",
+    );
+}
+
+#[test]
+fn an_hour_without_the_space() {
+    let beta = Told {
+        severity: Severity::Critical,
+        ..Told::new("beta")
+    };
+    check_all(
+        vec![threaded(Severity::Warning), beta],
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space unreachable
+        00:05 write alpha:k77
+        05:00 storm alpha 200
+        20:00 storm alpha 200
+        30:00 write beta:k1
+        40:00 storm alpha 200
+        50:00 kill
+        50:10 start
+        1:00:01 space fair
+        1:10:00 write alpha:k1
+        ",
+        "
+        1:00:12 beta k1 first 1
+        1:00:13 alpha k77 first 1
+        1:00:14 alpha 25 values and more digest 600
+        1:10:00 alpha k1 first 1
+        ",
+    );
+}
