@@ -342,7 +342,7 @@ fn patterns(
     })
 }
 
-fn captures_of(patterns: &Patterns) -> BTreeSet<String> {
+pub(super) fn captures_of(patterns: &Patterns) -> BTreeSet<String> {
     let names = patterns.capture_names();
     names.iter().map(|name| name.to_string()).collect()
 }

@@ -277,10 +277,10 @@ impl SeverityOf {
 impl Rule {
     /// The rule as it looks for what ends its incidents, if a record does that.
     pub fn ending(&self) -> Option<Self> {
-        let patterns = self.conditions.resolving()?.clone();
+        let (patterns, filter) = self.conditions.resolving()?;
         Some(Self {
-            patterns,
-            filter: Where::default(),
+            patterns: patterns.clone(),
+            filter: filter.clone(),
             ..self.clone()
         })
     }

@@ -43,7 +43,7 @@ pub use record::record_in;
 const PATTERN_AUTOMATON_BYTES_MAX: usize = 128 << 10;
 
 /// The patterns of one rule: any of `matches`, none of `excepts`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Patterns {
     /// Patterns of which one must be found in the record.
     pub matches: Vec<Arc<Pattern>>,

@@ -59,7 +59,7 @@ impl Report {
     pub fn match_and_quiet(&mut self, at: Span) {
         self.error(
             at,
-            "both `match` and `quiet`: one thing ends an incident".into(),
+            "a record and `quiet`: one thing ends an incident".into(),
             hint("remove one of them"),
         );
     }
@@ -69,7 +69,9 @@ impl Report {
         self.error(
             at,
             "a `resolve` that nothing brings about".into(),
-            hint("write `{match: 'REGEX', after: 30s}` or `{quiet: 10m}`"),
+            hint(
+                "write `{match: 'REGEX', after: 30s}`, `{where: {FIELD: VALUE}}` or `{quiet: 10m}`",
+            ),
         );
     }
 

@@ -243,7 +243,11 @@ fn selects(rule: &Rule) -> u64 {
         texts.collect()
     };
     let (matches, excepts) = (&rule.patterns.matches, &rule.patterns.excepts);
-    fingerprint(format!("{:?} {:?} {:?}", texts(matches), texts(excepts), rule.by).as_bytes())
+    let mut selected = format!("{:?} {:?} {:?}", texts(matches), texts(excepts), rule.by);
+    if !rule.filter.is_empty() {
+        selected.push_str(&format!(" {:?}", rule.filter));
+    }
+    fingerprint(selected.as_bytes())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::RuleKey;
 use super::cron::Cron;
 use super::pattern::Patterns;
+use super::records::conditions::Where;
 
 pub mod hours;
 
@@ -52,8 +53,10 @@ pub struct Threshold {
 pub enum Resolve {
     /// A record.
     Record {
-        /// Which.
+        /// Which: by its message …
         patterns: Patterns,
+        /// … and by its fields.
+        filter: Where,
         /// How long it must stay good.
         after: Duration,
     },
@@ -106,9 +109,11 @@ impl Conditions {
     }
 
     /// What must be found for an incident to end, if a record ends it.
-    pub fn resolving(&self) -> Option<&Patterns> {
+    pub fn resolving(&self) -> Option<(&Patterns, &Where)> {
         match &self.resolve {
-            Some(Resolve::Record { patterns, .. }) => Some(patterns),
+            Some(Resolve::Record {
+                patterns, filter, ..
+            }) => Some((patterns, filter)),
             Some(Resolve::Quiet(_)) | None => None,
         }
     }

@@ -9,12 +9,13 @@ use super::hours::{self, Hours};
 use super::{Absence, Conditions, FirstSeen, KEYS_DEFAULT, Resolve, Threshold};
 use crate::diagnostic::Report;
 use crate::rules::RuleKey;
-use crate::rules::check::{Context, Layers, optional};
+use crate::rules::check::{Context, Layers, captures_of, optional};
 use crate::rules::checks::read::Kind;
 use crate::rules::cron::Cron;
 use crate::rules::fields::{self, Fields, Known};
 use crate::rules::parse::Entry;
 use crate::rules::pattern::Patterns;
+use crate::rules::records;
 use crate::rules::regexes::{self, Breaks, Case, Purpose};
 
 /// The most hits that a threshold may ask for: they are all remembered.
@@ -46,8 +47,8 @@ const THRESHOLD: Known = Known {
 
 const RESOLVE: Known = Known {
     what: "`resolve`",
-    fields: &["after", "match", "quiet"],
-    later: &["where"],
+    fields: &["after", "match", "quiet", "where"],
+    later: &[],
 };
 
 const ABSENT: Known = Known {
@@ -89,7 +90,9 @@ pub(in crate::rules) fn conditions(
         Some(scalar) if scalar.text == "true" => Case::Ignored,
         Some(_) | None => Case::Kept,
     };
-    let resolve = optional(of_records("resolve"), |entry| resolve(entry, case, report));
+    let resolve = optional(of_records("resolve"), |entry| {
+        resolve(entry, case, captures.is_some(), report)
+    });
     let absent = match kind {
         Some(Kind::Command) => None,
         Some(Kind::Records | Kind::Exec) | None => rule.get("absent"),
@@ -190,20 +193,33 @@ fn threshold(
     })
 }
 
-fn resolve(entry: &Entry, case: Case, report: &mut Report) -> Option<Resolve> {
+/// `is_text` tells that records have no fields but their captures.
+fn resolve(entry: &Entry, case: Case, is_text: bool, report: &mut Report) -> Option<Resolve> {
     let fields = Fields::read(&entry.node, RESOLVE, report)?;
-    if fields.get("where").is_some() {
-        return None;
-    }
-    match (fields.get("match"), fields.get("quiet")) {
-        (Some(pattern), None) => {
-            let matches = regexes::read(pattern, Purpose::Match, case, Breaks::May, report);
+    let selects = fields.get("match").or_else(|| fields.get("where"));
+    match (selects, fields.get("quiet")) {
+        (Some(_), None) => {
+            let patterns = optional(fields.get("match"), |entry| {
+                let matches = regexes::read(entry, Purpose::Match, case, Breaks::May, report)?;
+                Some(Patterns {
+                    matches,
+                    excepts: Vec::new(),
+                })
+            });
+            let captures = (patterns.as_ref())
+                .filter(|_| is_text)
+                .map(|patterns| patterns.as_ref().map_or_else(BTreeSet::new, captures_of));
+            let filter = optional(fields.get("where"), |entry| {
+                if is_text && fields.get("match").is_none() {
+                    report.where_without_fields(entry.at);
+                    return None;
+                }
+                records::read::conditions(entry, captures.as_ref(), report)
+            });
             let after = optional(fields.get("after"), |entry| fields::duration(entry, report));
             Some(Resolve::Record {
-                patterns: Patterns {
-                    matches: matches?,
-                    excepts: Vec::new(),
-                },
+                patterns: patterns?.unwrap_or_default(),
+                filter: filter?.unwrap_or_default(),
                 after: after?.unwrap_or(Duration::ZERO),
             })
         }

@@ -132,6 +132,7 @@ pub(super) fn rule(field: &str) -> Option<Value> {
                 "additionalProperties": false,
                 "properties": {
                     "match": says(texts(), "Regexes of records that end the incident."),
+                    "where": says(conditions(), "Conditions on the fields of such records."),
                     "after": says(duration(), "How long it must stay good."),
                     "quiet": says(duration(), "Ends after this long without an event."),
                 },

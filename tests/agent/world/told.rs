@@ -89,6 +89,7 @@ impl Wanted {
             }),
             resolve: match (self.resolve, self.quiet) {
                 (Some(after), _) => Some(Resolve::Record {
+                    filter: Default::default(),
                     patterns: patterns(&ends),
                     after: secs(after),
                 }),
