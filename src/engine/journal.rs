@@ -3,34 +3,28 @@
 //! What is a position in a file is a cursor here. It goes to disk in the same commit
 //! as all that the entries before it caused. One reading serves all rules.
 //!
-//! A record is `IDENTIFIER[PID]: MESSAGE`, as syslog writes it behind the time and
-//! the host, so that one pattern finds a line in a file and its entry in the journal.
+//! [`search`] finds the hits, [`Journal`] keeps the position.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use super::correlate::Role;
 use super::own::Trouble;
-use super::scan::{self, Sample};
 use super::schedule::Fault;
 use super::time::{Moment, Wall};
 use crate::rules::RuleSet;
-use crate::rules::journal::{Facts, Selection};
 use crate::rules::own::Own;
-use crate::rules::records::reading::Reading;
-use crate::rules::records::searcher::{Searcher, Selector};
+
+pub mod search;
+
+pub use search::{Done, Found, Search};
 
 /// The longest wait before the journal is tried again.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// How long it is out of reach before people are told.
 const LASTING: Duration = Duration::from_secs(10);
-
-/// What the agent calls itself: its own entries would feed themselves.
-const OWN_NAME: &str = "logcrier";
 
 /// Up to where the journal was read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +42,8 @@ pub struct Journal {
     position: Option<Position>,
     epoch: u64,
     is_asked: bool,
+    /// Whether it was read to its end, and can be read since then.
+    is_at_end: bool,
     is_dirty: bool,
     n_faults: u32,
     /// Since when it cannot be read, and whether people were told.
@@ -55,21 +51,6 @@ pub struct Journal {
     retry: Option<Moment>,
     notices: Vec<Notice>,
     n_entries: u64,
-}
-
-/// All rules of the journal, ready to search.
-#[derive(Debug)]
-pub struct Search {
-    searcher: Searcher,
-    rules: Vec<Watching>,
-}
-
-#[derive(Debug)]
-struct Watching {
-    /// Its place in the rule set.
-    rule: usize,
-    role: Role,
-    selection: Selection,
 }
 
 /// What is to be read next.
@@ -81,36 +62,6 @@ pub struct Turn {
     pub search: Arc<Search>,
     /// For the answer.
     pub epoch: u64,
-}
-
-/// What was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Done {
-    /// Up to where.
-    pub upto: Position,
-    /// The hits, in the order of their entries.
-    pub found: Vec<Found>,
-    /// How many entries there were.
-    pub n_entries: u64,
-    /// Whether entries behind the last one that was read are gone.
-    pub has_gap: bool,
-}
-
-/// An entry that a rule selects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// The rule's place in the rule set.
-    pub rule: usize,
-    /// What it is for that rule.
-    pub role: Role,
-    /// Names the entry for ever.
-    pub cursor: Arc<str>,
-    /// When it was written.
-    pub at: Wall,
-    /// Where it comes from, for people.
-    pub source: Arc<str>,
-    /// What a message can show of it.
-    pub sample: Arc<Sample>,
 }
 
 /// What people should hear of the journal.
@@ -163,6 +114,7 @@ impl Journal {
             position,
             epoch: 0,
             is_asked: false,
+            is_at_end: false,
             is_dirty: false,
             n_faults: 0,
             failing: None,
@@ -213,6 +165,8 @@ impl Journal {
 
     /// Takes what was read. Returns the hits that count.
     pub fn done(&mut self, now: Moment, epoch: u64, outcome: Result<Done, Fault>) -> Vec<Found> {
+        // That is true whatever it was read for.
+        self.is_at_end |= outcome.as_ref().is_ok_and(|done| done.is_end);
         if epoch != self.epoch {
             return Vec::new();
         }
@@ -240,6 +194,7 @@ impl Journal {
     }
 
     fn fault(&mut self, now: Moment, why: String) {
+        self.is_at_end = false;
         let wait = Duration::from_secs(1 << self.n_faults.min(5));
         self.n_faults = self.n_faults.saturating_add(1);
         self.retry = Some(now.after(wait.min(RETRY_MAX)));
@@ -264,6 +219,11 @@ impl Journal {
     /// Whether rules look at it.
     pub fn is_wanted(&self) -> bool {
         self.search.is_some()
+    }
+
+    /// Whether all that was written is read, or nobody wants it.
+    pub fn has_read_all(&self) -> bool {
+        self.is_at_end || !self.is_wanted()
     }
 
     /// Whether it cannot be read now.
@@ -296,202 +256,6 @@ impl Journal {
     pub fn mark_dirty(&mut self) {
         self.is_dirty = true;
     }
-}
-
-impl Search {
-    fn of(rules: &RuleSet) -> Option<Self> {
-        let mut watching = Vec::new();
-        let mut selectors = Vec::new();
-        for (rule, of) in rules.rules.iter().enumerate() {
-            let Some(selection) = &of.journal else {
-                continue;
-            };
-            // What ends an incident is judged after what it is made of.
-            let hits = (Role::Match, (**of).clone());
-            let ends = of.ending().map(|ending| (Role::Resolve, ending));
-            for (role, rule_of_role) in std::iter::once(hits).chain(ends) {
-                selectors.push(Selector {
-                    patterns: rule_of_role.patterns,
-                    conditions: rule_of_role.filter,
-                    kept: rule_of_role.kept,
-                });
-                watching.push(Watching {
-                    rule,
-                    role,
-                    selection: selection.clone(),
-                });
-            }
-        }
-        if watching.is_empty() {
-            return None;
-        }
-        let searcher = Searcher::of(Reading::default(), selectors, Vec::new(), &rules.redactor);
-        Some(Self {
-            searcher,
-            rules: watching,
-        })
-    }
-
-    /// Searches entries as `journalctl --output=json` writes them, one a line. What
-    /// cannot be understood is passed over. `after` is the position before them.
-    /// If they should begin with the entry that was read last (`first`), that one
-    /// does not count again; and if they do not, what lay between is gone.
-    pub fn search(&self, lines: &[u8], after: &Position, first: Option<&str>) -> Done {
-        let mut first = first;
-        let mut done = Done {
-            upto: after.clone(),
-            found: Vec::new(),
-            n_entries: 0,
-            has_gap: false,
-        };
-        let mut records = Vec::new();
-        let mut entries = Vec::new();
-        for line in lines.split(|byte| *byte == b'\n') {
-            let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
-                continue;
-            };
-            if let Some(expected) = first.take() {
-                if entry.cursor == expected {
-                    continue;
-                }
-                done.has_gap = true;
-            }
-            done.n_entries += 1;
-            done.upto = Position {
-                cursor: Some(entry.cursor.clone()),
-                at: entry.written(),
-            };
-            if entry.is_own() {
-                continue;
-            }
-            let start = records.len();
-            entry.write_record(&mut records);
-            entries.push((start, entry));
-        }
-        for hit in scan::search_records(&records, &self.searcher) {
-            let start = usize::try_from(hit.start).unwrap_or(usize::MAX);
-            let Ok(idx) = entries.binary_search_by_key(&start, |(start, _)| *start) else {
-                continue;
-            };
-            let entry = &entries[idx].1;
-            let watching = &self.rules[hit.rule];
-            if watching.selection.selects(&entry.facts()) {
-                done.found.push(Found {
-                    rule: watching.rule,
-                    role: watching.role,
-                    cursor: entry.cursor.as_str().into(),
-                    at: entry.written(),
-                    source: entry.source().into(),
-                    sample: hit.sample,
-                });
-            }
-        }
-        done
-    }
-}
-
-/// An entry, as far as it matters. A field may stand there several times or be
-/// bytes; then it is an array.
-#[derive(Debug, Deserialize)]
-struct Entry {
-    #[serde(rename = "__CURSOR")]
-    cursor: String,
-    #[serde(rename = "__REALTIME_TIMESTAMP", default)]
-    realtime: String,
-    #[serde(rename = "MESSAGE", default)]
-    message: Value,
-    #[serde(rename = "_SYSTEMD_UNIT", default)]
-    unit: Value,
-    #[serde(rename = "UNIT", default)]
-    subject: Value,
-    #[serde(rename = "_PID", default)]
-    pid: Value,
-    #[serde(rename = "SYSLOG_IDENTIFIER", default)]
-    identifier: Value,
-    #[serde(rename = "_COMM", default)]
-    comm: Value,
-    #[serde(rename = "_TRANSPORT", default)]
-    transport: Value,
-    #[serde(rename = "PRIORITY", default)]
-    priority: Value,
-}
-
-impl Entry {
-    fn facts(&self) -> Facts<'_> {
-        Facts {
-            unit: text(&self.unit),
-            subject: text(&self.subject),
-            pid: text(&self.pid),
-            identifier: text(&self.identifier),
-            transport: text(&self.transport),
-            priority: text(&self.priority),
-        }
-    }
-
-    fn written(&self) -> Wall {
-        Wall(self.realtime.parse().unwrap_or_default())
-    }
-
-    fn is_own(&self) -> bool {
-        text(&self.identifier) == Some(OWN_NAME) && text(&self.comm) == Some(OWN_NAME)
-    }
-
-    fn source(&self) -> String {
-        let name = text(&self.unit).or_else(|| text(&self.identifier));
-        match name {
-            Some(name) => format!("journal: {name}"),
-            None => "journal".to_owned(),
-        }
-    }
-
-    /// Appends the record as a line of its own: what would break it is a space.
-    fn write_record(&self, records: &mut Vec<u8>) {
-        let identifier = text(&self.identifier).or_else(|| text(&self.comm));
-        if let Some(identifier) = identifier {
-            push_line(records, identifier.as_bytes());
-            let is_kernel = text(&self.transport) == Some("kernel");
-            if let Some(pid) = text(&self.pid).filter(|_| !is_kernel) {
-                records.push(b'[');
-                push_line(records, pid.as_bytes());
-                records.push(b']');
-            }
-            records.extend_from_slice(b": ");
-        }
-        match &self.message {
-            Value::String(message) => push_line(records, message.as_bytes()),
-            Value::Array(parts) => {
-                for part in parts {
-                    match part {
-                        Value::Number(byte) => {
-                            let byte = byte.as_u64().and_then(|byte| u8::try_from(byte).ok());
-                            push_line(records, &[byte.unwrap_or(b'?')]);
-                        }
-                        Value::String(part) => {
-                            push_line(records, part.as_bytes());
-                            records.push(b' ');
-                        }
-                        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {}
-                    }
-                }
-            }
-            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
-        }
-        records.push(b'\n');
-    }
-}
-
-/// The text of a field; of several the first.
-fn text(value: &Value) -> Option<&str> {
-    match value {
-        Value::String(text) => Some(text),
-        Value::Array(values) => values.first().and_then(Value::as_str),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => None,
-    }
-}
-
-fn push_line(records: &mut Vec<u8>, bytes: &[u8]) {
-    let breaks = |byte: &u8| matches!(byte, b'\n' | b'\r' | 0);
-    records.extend((bytes.iter()).map(|byte| if breaks(byte) { b' ' } else { *byte }));
 }
 
 #[cfg(test)]

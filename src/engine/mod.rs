@@ -737,7 +737,12 @@ impl Engine {
     fn after(&mut self, now: Now) {
         let rules = self.rules.clone();
         let (mut scene, correlate) = scene!(self, now);
-        let births = correlate.tick(&mut scene, &rules, &mut self.schedule, &self.checks);
+        let births = correlate.tick(
+            &mut scene,
+            &rules,
+            (&mut self.schedule, &self.journal),
+            &self.checks,
+        );
         self.deliver(now, births, Kind::Instance);
         if self.stopping == Stopping::No {
             let mutes = self.mutes_of_due_checks(now);
@@ -766,7 +771,8 @@ impl Engine {
             }
             self.report(Report::Journal(notice));
         }
-        if !self.outbox.has_caught_up() && self.schedule.is_drained() {
+        let is_drained = self.schedule.is_drained() && self.journal.has_read_all();
+        if !self.outbox.has_caught_up() && is_drained {
             self.outbox.caught_up();
         }
         let is_full = self.outbox.is_folding();

@@ -239,7 +239,7 @@ fn line_of<'a>(bytes: &'a [u8], range: Range<usize>, reading: &Reading) -> Line<
 fn line_of_text<'t>(text: &'t [u8], range: Range<usize>, reading: &Reading) -> Line<'t> {
     let all = &text[record_in(text, 0..text.len(), usize::MAX)];
     let piece = match reading.format {
-        Format::Text | Format::Json | Format::Logfmt => None,
+        Format::Text | Format::Json | Format::Logfmt | Format::Journal => None,
         Format::Cri => parsed::cri(all),
         Format::Docker => parsed::docker(all),
     };

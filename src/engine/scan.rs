@@ -24,7 +24,7 @@ use super::identity::{HEAD_BYTES, MARK_BYTES_MAX, Mark};
 use super::records;
 use super::stamp::Stamp;
 use crate::rules::records::reading::{Encoding, Reading};
-use crate::rules::records::searcher::{Became, Searcher, Time};
+use crate::rules::records::searcher::{Became, Searcher, Selected, Time};
 
 mod around;
 
@@ -326,11 +326,6 @@ fn search_one(
             Time::InText => Stamp::in_text(text),
             Time::InFields(values) => values.iter().find_map(|value| Stamp::in_value(value)),
         };
-        let shown = match &found.redacted {
-            Some(text) => Cow::Borrowed(&**text),
-            None => String::from_utf8_lossy(text),
-        };
-        let (kept, more) = first_chars(&shown);
         out.hits.push(Hit {
             rule: found.rule,
             role: Role::Match,
@@ -338,16 +333,27 @@ fn search_one(
             end: region.offset + record.range.end as u64,
             unfinished,
             stamp,
-            sample: Arc::new(Sample {
-                line: kept.to_owned(),
-                n_more_bytes: (more.len() + record.n_more) as u64,
-                captures: found.captures,
-                fields: found.fields,
-                around: None,
-                finding: None,
-            }),
+            sample: Arc::new(sample_of(found, text, record.n_more)),
         });
     })
+}
+
+/// What a message can show of a record that was selected, of which `n_more` bytes were
+/// not kept.
+pub(super) fn sample_of(selected: Selected, text: &[u8], n_more: usize) -> Sample {
+    let shown = match &selected.redacted {
+        Some(text) => Cow::Borrowed(&**text),
+        None => String::from_utf8_lossy(text),
+    };
+    let (kept, more) = first_chars(&shown);
+    Sample {
+        line: kept.to_owned(),
+        n_more_bytes: (more.len() + n_more) as u64,
+        captures: selected.captures,
+        fields: selected.fields,
+        around: None,
+        finding: None,
+    }
 }
 
 /// Splits a text behind what of it is shown.
@@ -461,20 +467,6 @@ fn search(
             }),
         });
     });
-}
-
-/// Searches records that stand one a line, and are neither of a file nor cut.
-pub(super) fn search_records(records: &[u8], searcher: &Searcher) -> Vec<Hit> {
-    let region = Region {
-        bytes: records,
-        offset: 0,
-        before: &[],
-        skipping: false,
-        ending: Ending::Leave,
-    };
-    let mut out = Scanned::default();
-    search(&region, 0..records.len(), searcher, &mut out);
-    out.hits
 }
 
 fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Sample {

@@ -1,9 +1,13 @@
 //! Reads the systemd journal through `journalctl`, one child for all rules.
 //!
-//! The child follows the journal and writes one JSON object a line. It is started
-//! at the last entry that was read, not behind it: when that entry comes first, nothing
-//! lies between; when another comes, the journal has lost what was there.
+//! The child writes one JSON object a line. It is started at the last entry that was
+//! read, not behind it: when that entry comes first, nothing lies between; when another
+//! comes, the journal has lost what was there.
+//!
+//! At first a child reads what is there and ends: then the journal is read to its end.
+//! From then on one follows.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
@@ -20,9 +24,6 @@ const PROGRAM: &str = "journalctl";
 
 /// Where the machine's name stands that all its entries have (`machine-id(5)`).
 const MACHINE_ID: &str = "/etc/machine-id";
-
-/// The fields that are read besides those that every entry has.
-const FIELDS: &str = "MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,UNIT,_COMM,_PID,_SYSTEMD_UNIT,_TRANSPORT";
 
 /// Bytes of entries that are searched at once.
 const BATCH_BYTES_MAX: usize = 256 << 10;
@@ -45,9 +46,11 @@ pub(super) struct Journal {
     following: Option<Following>,
     /// Whether the cursor is of no use to the child: it is started by the time.
     is_by_time: bool,
+    /// Whether all that was there has been read.
+    has_caught_up: bool,
 }
 
-/// A child that follows the journal.
+/// A child that reads the journal.
 #[derive(Debug)]
 struct Following {
     child: Child,
@@ -61,6 +64,10 @@ struct Following {
     position: Position,
     /// The entry that must come first, while none came.
     first: Option<String>,
+    /// Whether it waits for more when it has shown all.
+    goes_on: bool,
+    /// The fields that it shows; nothing if it is all of them.
+    fields: Option<BTreeSet<String>>,
 }
 
 /// Whether this machine has a journal that we may read.
@@ -83,6 +90,7 @@ impl Journal {
             turn: None,
             following: None,
             is_by_time: false,
+            has_caught_up: false,
         }
     }
 
@@ -100,6 +108,7 @@ impl Journal {
         let outcome = self.read(&turn).await;
         if outcome.is_err() {
             self.following = None;
+            self.has_caught_up = false;
         }
         self.turn = None;
         Input::Journal {
@@ -111,14 +120,18 @@ impl Journal {
     }
 
     async fn read(&mut self, turn: &Turn) -> io::Result<Done> {
-        if (self.following.as_ref()).is_some_and(|following| following.position != turn.after) {
+        let is_another = |following: &Following| {
+            following.position != turn.after || following.fields.as_ref() != turn.search.fields()
+        };
+        if self.following.as_ref().is_some_and(is_another) {
             self.following = None;
         }
         loop {
             let following = match &mut self.following {
                 Some(following) => following,
                 None => {
-                    let started = Following::start(&turn.after, self.is_by_time, &self.env)?;
+                    let goes_on = self.has_caught_up;
+                    let started = Following::start(turn, self.is_by_time, goes_on, &self.env)?;
                     self.following.insert(started)
                 }
             };
@@ -129,6 +142,11 @@ impl Journal {
                 return Ok(done);
             }
             let n_bytes = following.stdout.read_buf(&mut following.buffer).await?;
+            if n_bytes == 0 && !following.goes_on && following.has_ended_well().await {
+                self.has_caught_up = true;
+                self.following = None;
+                return Ok(Done::at_end(turn.after.clone()));
+            }
             if n_bytes == 0 {
                 let why = following.complaint().await;
                 // A cursor of another machine or of a damaged journal.
@@ -145,10 +163,23 @@ impl Journal {
 }
 
 impl Following {
-    fn start(after: &Position, is_by_time: bool, env: &[(String, String)]) -> io::Result<Self> {
+    fn start(
+        turn: &Turn,
+        is_by_time: bool,
+        goes_on: bool,
+        env: &[(String, String)],
+    ) -> io::Result<Self> {
+        let after = &turn.after;
+        let fields = turn.search.fields().cloned();
         let mut command = command(env);
-        command.args(["--follow", "--no-tail", "--all", "--output=json"]);
-        command.arg(format!("--output-fields={FIELDS}"));
+        command.args(["--no-tail", "--all", "--output=json"]);
+        if let Some(fields) = &fields {
+            let names: Vec<&str> = fields.iter().map(String::as_str).collect();
+            command.arg(format!("--output-fields={}", names.join(",")));
+        }
+        if goes_on {
+            command.arg("--follow");
+        }
         let first = after.cursor.clone().filter(|_| !is_by_time);
         match &first {
             Some(cursor) => command.arg(format!("--cursor={cursor}")),
@@ -174,6 +205,8 @@ impl Following {
             is_skipping: false,
             position: after.clone(),
             first,
+            goes_on,
+            fields,
         })
     }
 
@@ -203,6 +236,12 @@ impl Following {
             }
             None => None,
         }
+    }
+
+    /// Whether the child wrote all that is there. May be dropped at any time and called
+    /// again.
+    async fn has_ended_well(&mut self) -> bool {
+        matches!(self.child.wait().await, Ok(status) if status.success())
     }
 
     /// Why the child ended, in its own words.

@@ -7,21 +7,24 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::support::{Space, World, wait_for};
 
-/// Shows the entries from a cursor on, or all that were written after the first.
+/// Shows the entries from a cursor on, or all that were written after the first, and
+/// goes on only if it is to follow.
 const JOURNALCTL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 echo $$ >child
 from=2
+follow=
 for argument; do
   case $argument in
   --lines=1) exec tail -n 1 entries ;;
+  --follow) follow=-f ;;
   --cursor=*)
     from=$(grep -n "\"__CURSOR\":\"${argument#--cursor=}\"" entries | cut -d: -f1)
     from=${from:-1}
     ;;
   esac
 done
-exec tail -n "+$from" -f entries
+exec tail -n "+$from" $follow entries
 "#;
 
 const RULES: &str = "

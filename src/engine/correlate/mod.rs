@@ -24,6 +24,7 @@ use super::checks::Checks;
 use super::commit::Image;
 use super::events::{Event, InstanceId};
 use super::instances::{Birth, Instances, Scene, Sight};
+use super::journal::Journal;
 use super::mute::Mute;
 use super::schedules::Schedules;
 use super::time::{Moment, Now};
@@ -188,7 +189,7 @@ impl Correlate {
         &mut self,
         scene: &mut Scene<'_>,
         rules: &RuleSet,
-        schedules: &mut Schedules,
+        (schedules, journal): (&mut Schedules, &Journal),
         checks: &Checks,
     ) -> Vec<Birth> {
         let now = scene.now.moment;
@@ -209,7 +210,10 @@ impl Correlate {
         let overdue: Vec<InstanceId> = (self.instances.overdue())
             .filter(|(id, listing)| {
                 let rule = rules.rule(&id.rule);
-                rule.is_none_or(|rule| schedules.has_read_all(rule, *listing))
+                rule.is_none_or(|rule| {
+                    let is_in_journal = rule.journal.is_some() && !journal.has_read_all();
+                    schedules.has_read_all(rule, *listing) && !is_in_journal
+                })
             })
             .map(|(id, _)| id.clone())
             .collect();

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
+use serde_json::Value;
 
 use super::*;
 use crate::rules::Surroundings;
@@ -112,7 +113,7 @@ fn one_entry_is_one_record() {
         (Value::Array(bytes), "sshd[17]: bad \u{fffd} byte"),
         (
             Value::Array(vec!["bad".into(), "again".into()]),
-            "sshd[17]: bad again ",
+            "sshd[17]: bad again",
         ),
     ] {
         let lines = of_sshd("c1", message) + &of_sshd("c2", "good".into());
@@ -255,4 +256,23 @@ fn a_fault_is_said_once_and_tried_ever_more_slowly() {
         Notice::Readable,
     ];
     assert_eq!(notices, expected);
+}
+
+#[test]
+fn it_is_read_to_its_end_until_it_cannot_be_read() {
+    let with = rules("- {key: a, journal: {}, match: bad}");
+    let mut journal = Journal::new(None, &with, Wall(5));
+    assert!(!journal.has_read_all());
+    let turn = journal.next_turn(Moment(0)).unwrap();
+    // The answer comes too late for its rules; the end was reached all the same.
+    journal.meet(&with, Wall(9));
+    let end = Done::at_end(turn.after);
+    assert!(journal.done(Moment(0), turn.epoch, Ok(end)).is_empty());
+    assert!(journal.has_read_all());
+    let turn = journal.next_turn(Moment(0)).unwrap();
+    let why = "no".to_owned();
+    journal.done(Moment(0), turn.epoch, Err(Fault { why }));
+    assert!(!journal.has_read_all());
+    journal.meet(&rules("- {key: a, files: /var/log/a, match: bad}"), Wall(9));
+    assert!(journal.has_read_all(), "nobody wants it");
 }

@@ -78,17 +78,18 @@ impl Where {
         self.0.iter().map(|condition| &*condition.field)
     }
 
-    /// Whether all conditions hold for the fields of a record.
-    pub fn holds_in(&self, fields: &Fields) -> bool {
-        self.holds(&|name| parsed::field(fields, name).map(Found::Value))
+    /// Whether all conditions hold for the fields of a record, and for what was captured
+    /// of it under names that no field has.
+    pub fn holds_in(&self, fields: &Fields, captures: &[(Arc<str>, String)]) -> bool {
+        self.holds(&|name| {
+            let field = parsed::field(fields, name).map(Found::Value);
+            field.or_else(|| captured(captures, name))
+        })
     }
 
     /// Whether all conditions hold for what was captured of a record.
     pub fn holds_for(&self, captures: &[(Arc<str>, String)]) -> bool {
-        self.holds(&|name| {
-            let found = captures.iter().find(|(known, _)| **known == *name);
-            found.map(|(_, text)| Found::Text(text))
-        })
+        self.holds(&|name| captured(captures, name))
     }
 
     fn holds<'a>(&self, find: &dyn Fn(&str) -> Option<Found<'a>>) -> bool {
@@ -106,6 +107,11 @@ impl Where {
         // The list whose shortest text is the longest says no most often.
         lists.max_by_key(|list| list.iter().map(|text| text.len()).min())
     }
+}
+
+fn captured<'a>(captures: &'a [(Arc<str>, String)], name: &str) -> Option<Found<'a>> {
+    let found = captures.iter().find(|(known, _)| **known == *name);
+    found.map(|(_, text)| Found::Text(text))
 }
 
 impl Test {
@@ -286,7 +292,7 @@ mod tests {
                     field: field.into(),
                     tests: vec![test.clone()],
                 };
-                Where(vec![condition]).holds_in(fields)
+                Where(vec![condition]).holds_in(fields, &[])
             };
             assert_eq!(holds(field), expected, "{shown}");
             assert_eq!(holds("missing"), of_missing, "missing {shown}");

@@ -49,6 +49,9 @@ pub enum Format {
     Cri,
     /// What Docker's `json-file` writes: a JSON object around a part of a line.
     Docker,
+    /// An entry of the journal with its fields. Not to be asked for: what a rule of the
+    /// journal alone reads.
+    Journal,
 }
 
 /// Which lines form one record.
@@ -104,7 +107,8 @@ impl Reading {
 
     /// Whether there may be line breaks within a record, or within its message.
     pub fn may_hold_breaks(&self) -> bool {
-        self.multiline.is_some() || !matches!(self.format, Format::Text | Format::Cri)
+        self.multiline.is_some()
+            || !matches!(self.format, Format::Text | Format::Cri | Format::Journal)
     }
 
     /// What tells it apart from others.
@@ -171,6 +175,7 @@ impl Format {
             Self::Logfmt => "logfmt",
             Self::Cri => "cri",
             Self::Docker => "docker",
+            Self::Journal => "journal",
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::super::Rule;
+use super::super::journal::Entry;
 use super::super::pattern::{Match, Matcher, Patterns};
 use super::conditions::Where;
 use super::parsed::{self, Fields};
@@ -266,6 +267,7 @@ impl Searcher {
                 &|line| parsed::json(line).unwrap_or_default(),
                 on_found,
             ),
+            Format::Journal => self.search_entry(record, on_found),
         }
     }
 
@@ -281,7 +283,7 @@ impl Searcher {
     fn search_unparsed(&self, text: &[u8], on_found: &mut dyn FnMut(Selected)) {
         self.search_as_text(
             text,
-            &|conditions, _| conditions.holds_in(&Fields::new()),
+            &|conditions, captures| conditions.holds_in(&Fields::new(), captures),
             on_found,
         );
     }
@@ -348,6 +350,23 @@ impl Searcher {
         Became::Searched
     }
 
+    /// Searches an entry of the journal: taken apart already, or as it is exported, or a
+    /// line that has no fields.
+    fn search_entry(&self, record: Record<'_>, on_found: &mut dyn FnMut(Selected)) -> Became {
+        let exported = (!record.was_unwrapped).then(|| Entry::parse(record.text));
+        let text = match exported.flatten() {
+            Some(entry) => Cow::Owned(entry.record()),
+            None => Cow::Borrowed(record.text),
+        };
+        let shown = Shown::new(&text, &self.redactor);
+        let mut fields = || {
+            let entry = Entry::parse(record.first_line);
+            Cow::Owned(entry.map(Entry::into_fields).unwrap_or_default())
+        };
+        self.select(&text, &shown, &mut fields, on_found);
+        Became::Searched
+    }
+
     /// Finds the rules that select a message with its fields.
     fn select<'f>(
         &self,
@@ -368,7 +387,8 @@ impl Searcher {
         self.matcher.search_record(message, &mut |found| {
             let rule = self.with_patterns[found.rule];
             let fields = fields();
-            if self.selectors[rule].conditions.holds_in(&fields) {
+            let conditions = &self.selectors[rule].conditions;
+            if conditions.holds_in(&fields, &found.captures) {
                 report(rule, found.captures, &fields);
             }
         });
@@ -378,7 +398,7 @@ impl Searcher {
         let fields = fields();
         for &rule in &self.without_patterns {
             let selector = &self.selectors[rule];
-            if selector.conditions.holds_in(&fields) && !selector.patterns.excepts(message) {
+            if selector.conditions.holds_in(&fields, &[]) && !selector.patterns.excepts(message) {
                 report(rule, Vec::new(), &fields);
             }
         }

@@ -2,9 +2,13 @@
 
 use globset::{GlobBuilder, GlobMatcher};
 
+mod entry;
+
+pub use entry::{Entry, FIELDS, is_field};
+
 use super::check::optional;
 use super::fields::{self, Fields, Known};
-use super::parse::Entry;
+use super::parse::Entry as Written;
 use crate::diagnostic::Report;
 
 /// How many names a field may have.
@@ -100,7 +104,7 @@ impl Selection {
 }
 
 /// Reads the field `journal`.
-pub(super) fn read(entry: &Entry, report: &mut Report) -> Option<Selection> {
+pub(super) fn read(entry: &Written, report: &mut Report) -> Option<Selection> {
     let fields = Fields::read(&entry.node, JOURNAL, report)?;
     let units = optional(fields.get("unit"), |entry| names(entry, unit_name, report));
     let identifiers = optional(fields.get("identifier"), |entry| {
@@ -118,7 +122,11 @@ pub(super) fn read(entry: &Entry, report: &mut Report) -> Option<Selection> {
     })
 }
 
-fn names(entry: &Entry, whole: impl Fn(&str) -> String, report: &mut Report) -> Option<Vec<Name>> {
+fn names(
+    entry: &Written,
+    whole: impl Fn(&str) -> String,
+    report: &mut Report,
+) -> Option<Vec<Name>> {
     let texts = fields::texts(entry, report)?;
     if texts.len() > NAMES_MAX {
         report.too_many(fields::place_of(entry), &entry.key, NAMES_MAX);
@@ -160,7 +168,7 @@ fn unit_name(text: &str) -> String {
     }
 }
 
-fn transports(entry: &Entry, report: &mut Report) -> Option<Vec<String>> {
+fn transports(entry: &Written, report: &mut Report) -> Option<Vec<String>> {
     let mut transports = Vec::new();
     let mut is_good = true;
     for (node, text) in fields::texts(entry, report)? {
