@@ -17,10 +17,11 @@ use super::journal;
 use super::parse::{Entry, Value};
 use super::pattern::Patterns;
 use super::records;
-use super::records::reading::Reading;
+use super::records::reading::{Format, Reading};
 use super::records::searcher::Kept;
 use super::regexes::{self, Breaks, Case, Purpose};
 use super::template::Template;
+use super::vocabulary::Vocabulary;
 use super::wording::{self, Names};
 use super::{
     Debounce, Files, From, Rule, Severity, SeverityOf, SpaceName, Surroundings, ThreadMode,
@@ -111,12 +112,25 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
         records::read::context(entry, report)
     });
     let patterns = patterns(kind, layers, reading.as_ref(), report);
+    let reading = reading.map(|reading| match (&include, &journal) {
+        // Files have lines, and an entry of the journal has fields.
+        (Some(None), Some(Some(_))) => reading.of_entries(),
+        _ => reading,
+    });
     let captures = patterns.as_ref().map(captures_of);
     // Fields of their own can have any name.
     let has_fields = reading
         .as_ref()
         .is_none_or(|reading| reading.format.is_structured());
-    let names_known = captures.as_ref().filter(|_| !has_fields);
+    let names = match (&captures, &reading) {
+        (Some(captures), Some(reading)) if reading.format == Format::Journal => {
+            Vocabulary::Entries(captures)
+        }
+        (Some(captures), Some(reading)) if !reading.format.is_structured() => {
+            Vocabulary::Captures(captures)
+        }
+        _ => Vocabulary::Any,
+    };
     let filter = match kind {
         Some(Kind::Exec) => None,
         Some(Kind::Records | Kind::Command) | None => layers.rule.get("where"),
@@ -126,10 +140,10 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
             report.where_without_fields(entry.at);
             return None;
         }
-        records::read::conditions(entry, names_known, report)
+        records::read::conditions(entry, names, report)
     });
-    let by = optional(of_records("by"), |entry| by(entry, names_known, report));
-    let conditions = conditions::conditions(kind, layers, names_known, context, report);
+    let by = optional(of_records("by"), |entry| by(entry, names, report));
+    let conditions = conditions::conditions(kind, layers, names, context, report);
     let severity = optional(layers.get("severity"), |entry| {
         if let (Some(kind @ (Kind::Command | Kind::Exec)), Value::Map(_)) =
             (kind, &entry.node.value)
@@ -137,7 +151,7 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
             report.severity_map_misplaced(fields::place_of(entry), kind.words());
             return None;
         }
-        severity(entry, names_known, report)
+        severity(entry, names, report)
     });
     let debounce = optional(layers.get("debounce"), |entry| debounce(entry, report));
     let spaces = spaces(layers, context, report);
@@ -220,7 +234,7 @@ pub(super) fn defaults(fields: &Fields<'_>, context: &Context<'_>, report: &mut 
     let _ = get("exclude_files").map(|entry| globs(entry, context, report));
     let _ = get("from").map(|entry| fields::word(entry, &FROMS, report));
     let _ = get("ignore_case").map(|entry| fields::truth(entry, report));
-    let _ = get("severity").map(|entry| severity(entry, None, report));
+    let _ = get("severity").map(|entry| severity(entry, Vocabulary::Any, report));
     let _ = get("debounce").map(|entry| debounce(entry, report));
     let _ = get("space").map(|entry| named_spaces(entry, context, report));
     let _ = get("thread").map(|entry| fields::word(entry, &THREADS, report));
@@ -347,20 +361,15 @@ pub(super) fn captures_of(patterns: &Patterns) -> BTreeSet<String> {
     names.iter().map(|name| name.to_string()).collect()
 }
 
-fn by(
-    entry: &Entry,
-    captures: Option<&BTreeSet<String>>,
-    report: &mut Report,
-) -> Option<Vec<String>> {
+fn by(entry: &Entry, vocabulary: Vocabulary<'_>, report: &mut Report) -> Option<Vec<String>> {
     let mut names: Vec<String> = Vec::new();
     let mut is_good = true;
     for (node, name) in fields::texts(entry, report)? {
         if names.iter().any(|known| known == name) {
             report.named_twice(node.at, fields::shown(node), "by");
             is_good = false;
-        } else if let Some(captures) = captures.filter(|captures| !captures.contains(name)) {
-            let known: Vec<&str> = captures.iter().map(String::as_str).collect();
-            report.unknown_capture(node.at, fields::shown(node), &known);
+        } else if !vocabulary.has(name) {
+            report.unknown_capture(node.at, fields::shown(node), &vocabulary.captures());
             is_good = false;
         }
         names.push(name.to_owned());
@@ -368,11 +377,10 @@ fn by(
     is_good.then_some(names)
 }
 
-/// Reads a severity, or what tells it. `known` are the only names there are, if they
-/// are known.
+/// Reads a severity, or what tells it.
 fn severity(
     entry: &Entry,
-    known: Option<&BTreeSet<String>>,
+    vocabulary: Vocabulary<'_>,
     report: &mut Report,
 ) -> Option<(Severity, Option<SeverityOf>)> {
     let Value::Map(list) = &entry.node.value else {
@@ -380,14 +388,14 @@ fn severity(
     };
     let of = records::read::severity_of(entry, &SEVERITIES, report);
     let from = list.iter().find(|entry| entry.key == "from");
-    if let (Some(from), Some(known)) = (from, known)
+    if let Some(from) = from
         && let Some(name) = from
             .node
             .as_scalar()
-            .filter(|name| !known.contains(&name.text))
+            .filter(|name| !vocabulary.has(&name.text))
     {
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        report.unknown_field_of_text(fields::place_of(from), name.shown(), &known);
+        let place = fields::place_of(from);
+        report.unknown_field_of_text(place, name.shown(), &vocabulary.captures());
         return None;
     }
     Some((Severity::Warning, Some(of?)))

@@ -33,6 +33,7 @@ pub mod schema;
 pub mod settings;
 pub mod template;
 mod variables;
+mod vocabulary;
 mod webhook;
 mod wording;
 

@@ -79,8 +79,11 @@ impl Journal {
 
     /// Ends the child that follows the journal.
     fn end_child(&self) {
-        let pid = fs::read_to_string(self.world.path("bin/child")).unwrap();
-        let pid = rustix::process::Pid::from_raw(pid.trim().parse().unwrap()).unwrap();
+        let pid = wait_for("the child's number", || {
+            let text = fs::read_to_string(self.world.path("bin/child")).ok()?;
+            text.trim().parse().ok()
+        });
+        let pid = rustix::process::Pid::from_raw(pid).unwrap();
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 }

@@ -13,6 +13,15 @@ impl Report {
         );
     }
 
+    /// A format that no message in the journal has.
+    pub fn unknown_format_of_journal(&mut self, at: Span, found: &str, known: &[&str]) {
+        self.error(
+            at,
+            format!("no message in the journal is `{found}`: that wraps up lines of files"),
+            Some(format!("write one of {}", listed(known))),
+        );
+    }
+
     /// `where` in a rule whose records have no fields.
     pub fn where_without_fields(&mut self, at: Span) {
         self.error(

@@ -204,7 +204,7 @@ impl Instances {
     /// The open instances that a record ends: those with the values that it tells.
     pub fn ended_by(&self, rule: &Rule, event: &Event) -> Vec<InstanceId> {
         let told: Vec<Option<String>> = (rule.by.iter())
-            .map(|name| event.sample.capture(name).map(super::events::bounded))
+            .map(|name| event.sample.value(name).map(super::events::bounded))
             .collect();
         let fits = |id: &InstanceId| {
             let mut pairs = told.iter().zip(id.by.iter());

@@ -7,7 +7,7 @@ use super::Position;
 use crate::engine::correlate::Role;
 use crate::engine::scan::{self, Sample};
 use crate::engine::time::Wall;
-use crate::rules::journal::{Entry, FIELDS, Selection};
+use crate::rules::journal::{self, Entry, FIELDS, Selection};
 use crate::rules::records::reading::{Format, Reading};
 use crate::rules::records::searcher::{Record, Searcher, Selector};
 use crate::rules::{Rule, RuleSet};
@@ -75,7 +75,10 @@ impl Search {
             let mut watching = Vec::new();
             let mut selectors = Vec::new();
             for (rule, of) in rules.rules.iter().enumerate() {
-                let Some(selection) = of.journal.as_ref().filter(|_| format_of(of) == format)
+                let Some(selection) = of
+                    .journal
+                    .as_ref()
+                    .filter(|_| of.reading.of_entries().format == format)
                 else {
                     continue;
                 };
@@ -201,19 +204,13 @@ impl Part {
     }
 }
 
-/// What an entry is to a rule.
-fn format_of(rule: &Rule) -> Format {
-    match rule.reading.format {
-        format @ (Format::Json | Format::Logfmt) => format,
-        Format::Text | Format::Journal | Format::Cri | Format::Docker => Format::Journal,
-    }
-}
-
 /// The fields that rules ask for, with those that are always needed.
 fn fields_of<'r>(rules: impl Iterator<Item = &'r Rule>) -> Option<BTreeSet<String>> {
     let mut fields: BTreeSet<String> = FIELDS.iter().map(|name| (*name).to_owned()).collect();
     let of_journal = rules
-        .filter(|rule| rule.journal.is_some() && format_of(rule) == Format::Journal)
+        .filter(|rule| {
+            rule.journal.is_some() && rule.reading.of_entries().format == Format::Journal
+        })
         .flat_map(|rule| std::iter::once(rule.clone()).chain(rule.ending()));
     for rule in of_journal {
         if rule.kept.all {
@@ -223,7 +220,7 @@ fn fields_of<'r>(rules: impl Iterator<Item = &'r Rule>) -> Option<BTreeSet<Strin
             .filter
             .fields()
             .chain(rule.kept.names.iter().map(|name| &**name));
-        let asked = asked.filter(|name| crate::rules::journal::is_field(name));
+        let asked = asked.filter(|name| journal::is_field(name));
         fields.extend(asked.map(str::to_owned));
     }
     Some(fields)

@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::*;
+use crate::engine::correlate::Role;
 use crate::rules::Surroundings;
 use crate::rules::glob::Glob;
 use crate::rules::settings::{self, Purpose, Request};
@@ -275,4 +276,95 @@ fn it_is_read_to_its_end_until_it_cannot_be_read() {
     assert!(!journal.has_read_all());
     journal.meet(&rules("- {key: a, files: /var/log/a, match: bad}"), Wall(9));
     assert!(journal.has_read_all(), "nobody wants it");
+}
+
+#[test]
+fn fields_of_entries_select() {
+    let unit = |cursor: &str, message: &str, code: &str| {
+        entry(
+            cursor,
+            &[
+                ("MESSAGE", message.into()),
+                ("SYSLOG_IDENTIFIER", "systemd".into()),
+                ("_PID", "1".into()),
+                ("EXIT_CODE", code.into()),
+                ("UNIT", "app.service".into()),
+            ],
+        )
+    };
+    let lines = unit("c1", "app ended", "killed") + &unit("c2", "app ended", "exited");
+    for (rule, cursors) in [
+        ("where: {EXIT_CODE: killed}", vec!["c1"]),
+        ("match: ended, where: {EXIT_CODE: {ne: killed}}", vec!["c2"]),
+        (
+            "match: '(?<what>\\w+) ended', where: {EXIT_CODE: {exists: true}, what: app}",
+            vec!["c1", "c2"],
+        ),
+        ("where: {_PID: {gt: 1}}", vec![]),
+        ("where: {EXIT_CODE: killed}, except: ended", vec![]),
+    ] {
+        let yaml = format!("- {{key: a, journal: {{unit: app}}, {rule}, by: EXIT_CODE}}");
+        let search = Search::of(&rules(&yaml)).unwrap();
+        assert!(search.fields().unwrap().contains("EXIT_CODE"), "{rule}");
+        let done = search.search(lines.as_bytes(), &start(), None);
+        let found: Vec<&str> = done.found.iter().map(|found| &*found.cursor).collect();
+        assert_eq!(found, cursors, "{rule}");
+        for found in &done.found {
+            let kept: Vec<&str> = found
+                .sample
+                .fields
+                .iter()
+                .map(|(name, _)| &**name)
+                .collect();
+            assert_eq!(kept, ["EXIT_CODE"], "{rule}");
+        }
+    }
+}
+
+#[test]
+fn all_fields_are_asked_for_where_a_message_shows_all() {
+    let fields = |rule: &str| {
+        let yaml = format!("- {{key: a, journal: {{}}, match: x, {rule}}}");
+        Search::of(&rules(&yaml)).unwrap().fields().cloned()
+    };
+    assert_eq!(fields("text: '{{ fields }}'"), None);
+    let one = fields("text: '{{ fields.CODE_FILE }}'").unwrap();
+    assert!(
+        one.contains("CODE_FILE") && one.contains("MESSAGE"),
+        "{one:?}"
+    );
+    assert_eq!(fields("severity: error").unwrap().len(), 8);
+}
+
+#[test]
+fn messages_may_have_fields_of_their_own() {
+    let lines = of_sshd(
+        "c1",
+        r#"{"level":"error","msg":"pool empty","ms":1200}"#.into(),
+    ) + &of_sshd("c2", r#"{"level":"info","msg":"pool empty"}"#.into())
+        + &of_sshd("c3", "level=error msg=\"pool empty\"".into());
+    for (rule, cursors) in [
+        ("format: json, where: {level: error}", vec!["c1"]),
+        ("format: json, match: '^pool'", vec!["c1", "c2"]),
+        ("format: logfmt, where: {level: error}", vec!["c3"]),
+        ("match: 'sshd.*pool'", vec!["c1", "c2", "c3"]),
+    ] {
+        let done = search(
+            &format!("- {{key: a, journal: {{unit: ssh}}, {rule}}}"),
+            &lines,
+        );
+        let found: Vec<&str> = done.found.iter().map(|found| &*found.cursor).collect();
+        assert_eq!(found, cursors, "{rule}");
+    }
+}
+
+#[test]
+fn a_record_ends_an_incident_by_its_fields() {
+    let lines = entry("c1", &[("MESSAGE", "x".into()), ("RESULT", "ok".into())]);
+    let done = search(
+        "- {key: a, journal: {}, where: {RESULT: bad}, resolve: {where: {RESULT: ok}}}",
+        &lines,
+    );
+    let found: Vec<Role> = done.found.iter().map(|found| found.role).collect();
+    assert_eq!(found, [Role::Resolve]);
 }

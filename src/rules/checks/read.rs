@@ -59,7 +59,13 @@ pub(in crate::rules) const SOURCES: [(&str, Kind); 5] = [
 const OF_FILES: &[&str] = &["exclude_files", "from"];
 
 /// Fields of records that the journal has no use for: its entries are whole.
-const NOT_OF_JOURNAL: &[&str] = &["context", "encoding", "format", "line_max", "multiline"];
+const NOT_OF_JOURNAL: &[&str] = &["context", "encoding", "line_max", "multiline"];
+
+/// What a message in the journal may be.
+const FORMATS_OF_JOURNAL: [&str; 3] = ["text", "json", "logfmt"];
+
+/// What it cannot be: lines that somebody wrapped up.
+const FORMATS_OF_FILES: [&str; 2] = ["cri", "docker"];
 
 /// Fields that only rules of some kinds have.
 pub(in crate::rules) const PARTICULAR: &[(&[Kind], &[&str])] = &[
@@ -143,6 +149,14 @@ impl Kind {
             for entry in lists.concat().iter().filter_map(|name| rule.get(name)) {
                 let words = "a rule of the journal";
                 report.misplaced_field(entry.at, &entry.key, words, "remove it");
+            }
+            let is_wrapped = |entry: &&Entry| {
+                let word = entry.node.as_scalar().map(|scalar| &*scalar.text);
+                word.is_some_and(|word| FORMATS_OF_FILES.contains(&word))
+            };
+            if let Some(entry) = rule.get("format").filter(is_wrapped) {
+                let (at, shown) = (fields::place_of(entry), fields::shown(&entry.node));
+                report.unknown_format_of_journal(at, shown, &FORMATS_OF_JOURNAL);
             }
         }
         for (kinds, names) in PARTICULAR {

@@ -17,6 +17,7 @@ use crate::rules::parse::Entry;
 use crate::rules::pattern::Patterns;
 use crate::rules::records;
 use crate::rules::regexes::{self, Breaks, Case, Purpose};
+use crate::rules::vocabulary::Vocabulary;
 
 /// The most hits that a threshold may ask for: they are all remembered.
 const COUNT_MAX: u32 = 1_000;
@@ -74,7 +75,7 @@ const ACTIVE: Known = Known {
 pub(in crate::rules) fn conditions(
     kind: Option<Kind>,
     layers: Layers<'_>,
-    captures: Option<&BTreeSet<String>>,
+    names: Vocabulary<'_>,
     context: &Context<'_>,
     report: &mut Report,
 ) -> Option<Conditions> {
@@ -84,14 +85,14 @@ pub(in crate::rules) fn conditions(
         Some(Kind::Command | Kind::Exec) => None,
     };
     let threshold = optional(of_records("threshold"), |entry| {
-        threshold(entry, captures, report)
+        threshold(entry, names, report)
     });
     let case = match layers.get("ignore_case").and_then(|e| e.node.as_scalar()) {
         Some(scalar) if scalar.text == "true" => Case::Ignored,
         Some(_) | None => Case::Kept,
     };
     let resolve = optional(of_records("resolve"), |entry| {
-        resolve(entry, case, captures.is_some(), report)
+        resolve(entry, case, names, report)
     });
     let absent = match kind {
         Some(Kind::Command) => None,
@@ -153,11 +154,7 @@ fn together(kind: Option<Kind>, layers: Layers<'_>, report: &mut Report) -> bool
     is_good
 }
 
-fn threshold(
-    entry: &Entry,
-    captures: Option<&BTreeSet<String>>,
-    report: &mut Report,
-) -> Option<Threshold> {
+fn threshold(entry: &Entry, names: Vocabulary<'_>, report: &mut Report) -> Option<Threshold> {
     let fields = Fields::read(&entry.node, THRESHOLD, report)?;
     let mut required = |name: &str| {
         let found = fields.get(name);
@@ -178,10 +175,9 @@ fn threshold(
     let within = within.and_then(|entry| positive(entry, report));
     let distinct = optional(fields.get("distinct"), |entry| {
         let name = fields::text(entry, report)?;
-        if let Some(captures) = captures.filter(|captures| !captures.contains(name)) {
-            let known: Vec<&str> = captures.iter().map(String::as_str).collect();
+        if !names.has(name) {
             let shown = fields::shown(&entry.node);
-            report.unknown_capture(fields::place_of(entry), shown, &known);
+            report.unknown_capture(fields::place_of(entry), shown, &names.captures());
             return None;
         }
         Some(name.to_owned())
@@ -193,8 +189,12 @@ fn threshold(
     })
 }
 
-/// `is_text` tells that records have no fields but their captures.
-fn resolve(entry: &Entry, case: Case, is_text: bool, report: &mut Report) -> Option<Resolve> {
+fn resolve(
+    entry: &Entry,
+    case: Case,
+    names: Vocabulary<'_>,
+    report: &mut Report,
+) -> Option<Resolve> {
     let fields = Fields::read(&entry.node, RESOLVE, report)?;
     let selects = fields.get("match").or_else(|| fields.get("where"));
     match (selects, fields.get("quiet")) {
@@ -206,15 +206,20 @@ fn resolve(entry: &Entry, case: Case, is_text: bool, report: &mut Report) -> Opt
                     excepts: Vec::new(),
                 })
             });
-            let captures = (patterns.as_ref())
-                .filter(|_| is_text)
-                .map(|patterns| patterns.as_ref().map_or_else(BTreeSet::new, captures_of));
+            let captures = match &patterns {
+                Some(patterns) => patterns.as_ref().map_or_else(BTreeSet::new, captures_of),
+                None => BTreeSet::new(),
+            };
             let filter = optional(fields.get("where"), |entry| {
-                if is_text && fields.get("match").is_none() {
+                if names.is_text() && fields.get("match").is_none() {
                     report.where_without_fields(entry.at);
                     return None;
                 }
-                records::read::conditions(entry, captures.as_ref(), report)
+                let names = match patterns.is_some() {
+                    true => names.with(&captures),
+                    false => Vocabulary::Any,
+                };
+                records::read::conditions(entry, names, report)
             });
             let after = optional(fields.get("after"), |entry| fields::duration(entry, report));
             Some(Resolve::Record {

@@ -1,6 +1,5 @@
 //! The fields of rules that say how records are read and selected.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use super::super::check::{Layers, optional};
 use super::super::fields::{self, Fields, Known};
 use super::super::parse::{Entry, Node, Scalar, Value};
 use super::super::regexes::{self, Breaks, Case, Purpose};
+use super::super::vocabulary::Vocabulary;
 use super::super::{Severity, SeverityOf};
 use super::conditions::{Comparison, Condition, Literal, Test, Where, number};
 use super::reading::{Encoding, Format, Joins, LINE_BYTES_MAX, Multiline, Reading, TIMEOUT};
@@ -232,11 +232,10 @@ pub(in crate::rules) fn context(entry: &Entry, report: &mut Report) -> Option<Co
     Some(context)
 }
 
-/// Reads conditions. `known` are the only names there are, if they are known: those of
-/// captures, for records without fields of their own.
+/// Reads conditions.
 pub(in crate::rules) fn conditions(
     entry: &Entry,
-    known: Option<&BTreeSet<String>>,
+    names: Vocabulary<'_>,
     report: &mut Report,
 ) -> Option<Where> {
     let entries = fields::entries_of(&entry.node, "`where`", report)?;
@@ -251,9 +250,8 @@ pub(in crate::rules) fn conditions(
     let mut conditions = Vec::new();
     let mut is_good = true;
     for (name, entry) in entries {
-        if let Some(known) = known.filter(|known| !known.contains(name)) {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            report.unknown_field_of_text(entry.at, name, &known);
+        if !names.has(name) {
+            report.unknown_field_of_text(entry.at, name, &names.captures());
             is_good = false;
         }
         match tests(entry, report) {

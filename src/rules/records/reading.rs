@@ -111,6 +111,18 @@ impl Reading {
             || !matches!(self.format, Format::Text | Format::Cri | Format::Journal)
     }
 
+    /// The way to read what is in the journal: the fields of entries, if messages have
+    /// none.
+    pub fn of_entries(&self) -> Self {
+        Self {
+            format: match self.format {
+                format @ (Format::Json | Format::Logfmt) => format,
+                Format::Text | Format::Cri | Format::Docker | Format::Journal => Format::Journal,
+            },
+            ..Self::default()
+        }
+    }
+
     /// What tells it apart from others.
     pub fn key(&self) -> ReadingKey {
         if self.is_plain() && self.line_bytes_max == LINE_BYTES_MAX {
