@@ -110,6 +110,9 @@ pub struct Stream {
     pub packing: Option<Packing>,
     /// Whether it is known what was rotated after it.
     pub kin: Kin,
+    /// Whether the generations after it are known, whatever is asked about its kin: then
+    /// only its own content may still be looked for among them.
+    pub is_succeeded: bool,
     /// Whether it was found only after it was rotated.
     pub was_found_rotated: bool,
     /// A file that it may be a copy of, if it is not the continuation of another.
@@ -258,6 +261,7 @@ impl Stream {
             looked_for: false,
             packing: None,
             kin: Kin::Unasked,
+            is_succeeded: false,
             was_found_rotated: false,
             copy_of: None,
             is_binary: false,
@@ -283,10 +287,9 @@ impl Stream {
                 false => Naming::Here,
             },
             seek_failed: record.rotated,
-            kin: match record.searched {
-                true => Kin::Known,
-                false => Kin::Unasked,
-            },
+            // What of it was not read may have been compressed meanwhile.
+            kin: Kin::Unasked,
+            is_succeeded: record.searched,
             packing: record.packing,
             modified: record.modified,
             heir_of: record.heir_of,
@@ -321,7 +324,7 @@ impl Stream {
             size: self.size,
             modified: self.modified,
             packing: self.packing,
-            searched: self.kin == Kin::Known,
+            searched: self.is_succeeded,
             taken: self.taken.clone(),
             joined: self.joined.clone(),
         }

@@ -197,7 +197,8 @@ impl Schedule {
         let Some(stream) = self.streams.get(&id) else {
             return;
         };
-        if stream.naming != Naming::Here || stream.identity.marks.is_empty() {
+        let has_name = matches!(stream.naming, Naming::Here | Naming::Rotated);
+        if !has_name || stream.identity.marks.is_empty() {
             return;
         }
         let path = stream.path.clone();

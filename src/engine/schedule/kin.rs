@@ -11,7 +11,9 @@
 //! Only names that say so are kin ([`kinship`]), only what was written since the
 //! file was is looked at, and only bytes prove that a copy or an archive is the file
 //! itself. The search is made once for each file that loses its name, and what came
-//! of it goes to disk in one commit, so nothing is read twice.
+//! of it goes to disk in one commit, so nothing is read twice. What is asked later, where
+//! the file's own content went, never brings other generations: those that came after it
+//! were followed since, and a copy of one of them may lie there.
 
 use std::time::Duration;
 
@@ -83,11 +85,11 @@ impl Schedule {
         let is_found = lost.naming == Naming::Rotated;
         let is_found = is_found && kinship::rank(&lost.name, &lost.path).is_some();
         let is_ghost = lost.is_memory && lost.is_held;
-        let newer = match (is_found, is_ghost) {
-            (true, _) => Newer::ByName,
-            // What was read of the log before or since may stand in a copy as well.
-            (false, true) => Newer::Never,
-            (false, false) => Newer::ByTime,
+        // What was read of the log before or since may stand in a copy as well.
+        let newer = match is_ghost || lost.is_succeeded {
+            true => Newer::Never,
+            false if is_found => Newer::ByName,
+            false => Newer::ByTime,
         };
         let candidates = self.candidates(id, kin);
         let search = Search {
@@ -114,6 +116,8 @@ impl Schedule {
         let others = self.streams.lost_from(&log);
         let older = others.iter().filter(|other| **other < id);
         let since = (older.filter_map(|older| self.streams.get(older)))
+            // That one is the same file, written anew since.
+            .filter(|older| older.follows != Some(id))
             .map(|older| older.modified)
             .chain([modified])
             .max()
@@ -168,6 +172,7 @@ impl Schedule {
             stream.confirmed = true;
             stream.looked_for = true;
             stream.kin = Kin::Known;
+            stream.is_succeeded = true;
             stream.is_held = true;
             stream.was_found_rotated = true;
             stream.follows = Some(id);
@@ -332,6 +337,7 @@ impl Schedule {
             return;
         };
         lost.kin = Kin::Known;
+        lost.is_succeeded = true;
         let (is_gone, since) = (lost.is_memory, lost.modified);
         let record = lost.record();
         self.dirty.insert(id);

@@ -178,7 +178,13 @@ impl Schedule {
             None => stream.naming = Naming::Nameless,
         }
         if is_unasked {
-            self.search(id, &kin);
+            match self.streams.get_mut(&id) {
+                // It lies there itself, and what came after it is known.
+                Some(stream) if stream.naming == Naming::Rotated && stream.is_succeeded => {
+                    stream.kin = Kin::Known;
+                }
+                Some(_) | None => self.search(id, &kin),
+            }
         }
         self.dirty.insert(id);
         self.wake(id);
@@ -247,6 +253,7 @@ impl Schedule {
             Naming::Here => {
                 stream.naming = Naming::Sought;
                 stream.kin = Kin::Unasked;
+                stream.is_succeeded = false;
                 stream.lost_after = self.n_listings;
                 stream.looked_for = false;
                 // What takes its place goes to disk as well: together.
@@ -344,7 +351,9 @@ impl Schedule {
             }
             // The inode number went to another file: what was here has no name. But
             // its content may be there still.
+            self.give_up_searching(id);
             if let Some(stream) = self.streams.get_mut(&id) {
+                stream.is_succeeded &= stream.naming != Naming::Here;
                 stream.naming = Naming::Nameless;
                 stream.lost_after = self.n_listings;
                 stream.looked_for = false;

@@ -153,6 +153,100 @@ fn copied_away_and_truncated() {
     );
 }
 
+/// A copy made by a tool that rotates and truncates stood among the rotated files under
+/// a name of its own while nothing told that it was one. When the number of an older file
+/// went to a new one, that older file's kin were asked for once more: the copy was taken
+/// for a generation that nobody had read.
+#[test]
+fn copied_away_and_truncated_while_it_was_down_then_an_old_number_comes_back() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 births told
+        00:00 numbers reused
+        00:00 start
+        00:05 write alpha:k1 x4
+        00:10 rotate
+        00:10 reopen
+        00:15 write alpha:k2 x4
+        00:20 rotate
+        00:20 reopen
+        00:25 write alpha:k3 x4
+        00:30 kill
+        00:35 copytruncate
+        00:40 write alpha:k4
+        00:45 rotate
+        00:45 reopen
+        00:50 rotate
+        00:50 reopen
+        00:55 start
+        01:10 write alpha:k5
+        ",
+        "
+        00:05 alpha k1 first 4
+        00:15 alpha k2 first 4
+        00:25 alpha k3 first 4
+        00:55 alpha k4 first 1
+        01:10 alpha k5 first 1
+        ",
+    );
+}
+
+/// What was written to the log before it was copied is read from the copy, wherever the
+/// log itself was moved since.
+#[test]
+fn copied_away_and_truncated_while_it_was_down_then_rotated() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1 x4
+        00:10 kill
+        00:15 write alpha:k2 x4
+        00:20 copytruncate
+        00:25 write alpha:k3
+        00:30 rotate
+        00:30 reopen
+        00:35 write alpha:k4
+        00:40 start
+        ",
+        "
+        00:05 alpha k1 first 4
+        00:40 alpha k2 first 4
+        00:41 alpha k3 first 1
+        00:42 alpha k4 first 1
+        ",
+    );
+}
+
+/// A rotated file that was known, and not read to its end, is compressed while nobody
+/// looks: its rest is read from the archive.
+#[test]
+fn compressed_while_it_was_down_after_it_was_seen_rotated() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1 x4
+        00:10 rotate
+        00:12 kill
+        00:15 write alpha:k2 x4
+        00:20 reopen
+        00:25 pack 1
+        00:30 write alpha:k3
+        00:40 start
+        ",
+        "
+        00:05 alpha k1 first 4
+        00:40 alpha k2 first 4
+        00:41 alpha k3 first 1
+        ",
+    );
+}
+
 #[test]
 fn deleted_and_made_anew() {
     check(
