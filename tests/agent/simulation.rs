@@ -1,12 +1,14 @@
 //! Seeds through the simulated world.
 //!
-//! Every run lives through the same histories. `FRESH=1000` adds as many that nobody
-//! has lived through before, `SEEDS=100000` lives through as many in a row.
-//! `SEED=… SIZE=…` lives through one again and tells its story; a failure prints
-//! both. `SURVEY=1` does not stop at the first failure but tells how often each
-//! promise broke; `SHRINK=0` looks for no shorter history.
+//! Every run lives through the same histories, and through some that nobody has lived
+//! through before: `FRESH=1000` for as many of those, `FRESH=0` for none. `SEEDS=100000`
+//! lives through as many in a row, from `FROM=…` on. `SEED=… SIZE=…` lives through one
+//! again and tells its story; a failure prints both. `SURVEY=1` does not stop at the
+//! first failure but tells how often each promise broke; `SHRINK=0` looks for no shorter
+//! history.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +18,10 @@ use crate::world::oracle::Failure;
 use crate::world::shrink::shrink;
 
 /// Histories of every test run, always the same.
-const SEEDS_FIXED: u64 = 1_200;
+const SEEDS_FIXED: u64 = 2_000;
+
+/// Histories of every test run that nobody has lived through, unless told otherwise.
+const SEEDS_FRESH: u64 = 200;
 
 /// Choices in a history, at most.
 const SIZE: u64 = 400;
@@ -32,14 +37,14 @@ fn histories() {
     if let Some(seed) = setting("SEED") {
         return again(seed, setting("SIZE").unwrap_or(size_of(seed)));
     }
-    let (first, n_seeds) = match setting("SEEDS") {
-        Some(n_seeds) => (setting("FROM").unwrap_or(0), n_seeds),
-        None => (0, SEEDS_FIXED + setting("FRESH").unwrap_or(0)),
+    let fresh = fresh_seed();
+    let seed_of = |n: u64| match (setting("SEEDS"), n < SEEDS_FIXED) {
+        (Some(_), _) => n + setting("FROM").unwrap_or(0),
+        (None, true) => n,
+        (None, false) => n + fresh,
     };
-    let fresh = match setting("SEEDS") {
-        Some(_) => 0,
-        None => u64::from(std::process::id()) << 20,
-    };
+    let n_fresh = setting("FRESH").unwrap_or(SEEDS_FRESH);
+    let n_seeds = setting("SEEDS").unwrap_or(SEEDS_FIXED + n_fresh);
     let next = AtomicU64::new(0);
     let [millis, lines, messages] = [(); 3].map(|()| AtomicU64::new(0));
     let failures = std::sync::Mutex::new(Vec::new());
@@ -53,10 +58,7 @@ fn histories() {
                     if n >= n_seeds || is_over {
                         return;
                     }
-                    let seed = match n < SEEDS_FIXED {
-                        true => first + n,
-                        false => first + n + fresh,
-                    };
+                    let seed = seed_of(n);
                     let ending = live_once(seed);
                     let lived = u64::try_from(ending.lived.as_millis()).unwrap_or(u64::MAX);
                     millis.fetch_add(lived, Ordering::Relaxed);
@@ -182,6 +184,12 @@ fn report(seed: u64, failure: &Failure) {
         "{}: {} (shrunk to SEED={seed} SIZE={size})",
         failure.promise, failure.how
     );
+}
+
+/// Where seeds begin that nobody has lived through, as far as chance goes.
+fn fresh_seed() -> u64 {
+    let random = std::hash::RandomState::new().build_hasher().finish();
+    (random >> 24).max(1 << 32)
 }
 
 /// Histories differ in length: short ones are quick, long ones see more.
