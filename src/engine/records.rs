@@ -10,7 +10,10 @@
 //! grow is ended for good, lest the other strand waits for ever.
 //!
 //! Three things end a record early: it has not grown for long enough ([`Ending`]), it
-//! has [`RECORD_BYTES_MAX`] or [`RECORD_LINES_MAX`], or it fills a region.
+//! has [`RECORD_LINES_MAX`], or it fills half a region. A line that begins before that
+//! goes on with it however long it is; one that is longer than the region does so with
+//! its head, and ends it. So it does not matter whether the record was taken as it stood
+//! while that line was short: it begins where it began, and is no second event.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -42,6 +45,9 @@ pub(super) struct Cut<'a> {
     pub(super) unfinished: Option<Assembled<'a>>,
     /// Where lines begin that were cut because they were too long.
     pub(super) cut_lines: Vec<usize>,
+    /// Whether the last line is longer than a region: its head is in a record, and what
+    /// follows of it is to be skipped.
+    pub(super) skips_rest: bool,
 }
 
 /// A record, put together.
@@ -71,6 +77,24 @@ struct Line<'a> {
     record: Assembled<'a>,
     is_error: bool,
     goes_on: bool,
+}
+
+impl Strand<'_> {
+    /// What stands between what is open and a line that goes on with it; nothing where
+    /// the line begins another record.
+    fn joint(&self, line: &Assembled<'_>, reading: &Reading) -> Option<&'static [u8]> {
+        let open = self.open.as_ref()?;
+        let continues = |multiline: &Multiline| multiline.continues(&line.text);
+        let joint: &[u8] = match self.goes_on {
+            true => b"",
+            false if reading.multiline.as_ref().is_some_and(continues) => b"\n",
+            false => return None,
+        };
+        // Only where the line begins counts: its length may not be known yet.
+        let has_room = open.n_lines < RECORD_LINES_MAX
+            && line.range.start - open.range.start <= region_bytes_max(reading) / 2;
+        has_room.then_some(joint)
+    }
 }
 
 impl<'a> Assembled<'a> {
@@ -126,15 +150,28 @@ pub(super) fn cut<'a>(
     cut.open = (open.map(|open| open.range.clone())).min_by_key(|range| range.start);
     let is_waited_for = region.ending == Ending::Leave || !reading.format.is_wrapped();
     let fills_region = bytes.len() >= region_bytes_full(reading);
-    // What follows is the head of a line that fills a region by itself.
-    let is_over_long = bytes.len() - whole >= region_bytes_full(reading);
     cut.leave();
-    if !is_waited_for || is_over_long || (fills_region && cut.left == Some(begin)) {
+    let is_stuck = fills_region && cut.left == Some(begin);
+    if whole < bytes.len() && fills_region {
+        let line = line_of(bytes, whole..bytes.len(), reading);
+        let strand = &strands[usize::from(line.is_error)];
+        let of_first = (strand.open.as_ref()).is_some_and(|open| open.range.start == begin);
+        // It fills a region by itself, or with the record that it goes on with.
+        cut.skips_rest = bytes.len() - whole >= region_bytes_full(reading)
+            || (is_stuck && of_first && strand.joint(&line.record, reading).is_some());
+        if cut.skips_rest {
+            take_line(line, reading, &mut strands, &mut cut);
+            if cut.cut_lines.last() != Some(&whole) {
+                cut.cut_lines.push(whole);
+            }
+        }
+    }
+    if !is_waited_for || cut.skips_rest || is_stuck {
         let open = strands.iter_mut().filter_map(|strand| strand.open.take());
         cut.whole.extend(open);
         (cut.open, cut.left) = (None, None);
     }
-    if region.ending == Ending::Take && !is_over_long {
+    if region.ending == Ending::Take && !cut.skips_rest {
         let n_whole = cut.whole.len();
         if whole < bytes.len() {
             let line = line_of(bytes, whole..bytes.len(), reading);
@@ -175,11 +212,6 @@ impl Cut<'_> {
     }
 }
 
-/// The head of a line that is longer than a region, as a record.
-pub(super) fn head_of<'a>(bytes: &'a [u8], line: Range<usize>, reading: &Reading) -> Assembled<'a> {
-    line_of(bytes, line, reading).record
-}
-
 /// Takes a line: it goes on with a record, or begins one.
 fn take_line<'a>(
     line: Line<'a>,
@@ -201,26 +233,17 @@ fn take_line<'a>(
     }
     let strand = &mut strands[usize::from(is_error)];
     let bytes_max = RECORD_BYTES_MAX.max(reading.line_bytes_max);
-    if let Some(open) = &mut strand.open {
-        let continues = |multiline: &Multiline| multiline.continues(&record.text);
-        let between: Option<&[u8]> = match strand.goes_on {
-            true => Some(b""),
-            false if reading.multiline.as_ref().is_some_and(continues) => Some(b"\n"),
-            false => None,
-        };
-        let has_room = open.n_lines < RECORD_LINES_MAX
-            && record.range.end - open.range.start <= region_bytes_max(reading) / 2;
-        if let Some(between) = between.filter(|_| has_room) {
-            open.n_lines += 1;
-            open.grow(between, &record, bytes_max);
-            strand.goes_on = goes_on;
-            if !goes_on && reading.multiline.is_none() {
-                cut.whole.extend(strand.open.take());
-            }
-            return;
+    let joint = strand.joint(&record, reading);
+    if let (Some(open), Some(joint)) = (&mut strand.open, joint) {
+        open.n_lines += 1;
+        open.grow(joint, &record, bytes_max);
+        strand.goes_on = goes_on;
+        if !goes_on && reading.multiline.is_none() {
+            cut.whole.extend(strand.open.take());
         }
-        cut.whole.extend(strand.open.take());
+        return;
     }
+    cut.whole.extend(strand.open.take());
     strand.goes_on = goes_on;
     match goes_on || reading.multiline.is_some() {
         true => strand.open = Some(record),

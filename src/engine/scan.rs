@@ -281,15 +281,12 @@ fn scan_records(
 ) -> usize {
     let reading = searcher.reading();
     let bytes = region.bytes;
-    let mut cut = records::cut(region, lines.begin, lines.whole, reading);
+    let cut = records::cut(region, lines.begin, lines.whole, reading);
     let mut upto = match lines.rest {
         Rest::None => bytes.len(),
         Rest::Unfinished | Rest::OverLong => lines.whole,
     };
-    if lines.rest == Rest::OverLong {
-        cut.cut_lines.push(lines.whole);
-        cut.whole
-            .push(records::head_of(bytes, lines.whole..bytes.len(), reading));
+    if cut.skips_rest {
         out.skipping = true;
         upto = bytes.len();
     }

@@ -405,18 +405,93 @@ proptest! {
     }
 }
 
-/// A record that is open when a line comes that is longer than a region.
+/// Where the records that are found in a file begin that grows to these lengths, read as
+/// far as it goes each time. What is taken early is shown with a `~`.
+fn found_as_it_grows(searcher: &Searcher, file: &[u8], lengths: &[(usize, Ending)]) -> Vec<String> {
+    let (mut offset, mut skipping) = (0, false);
+    let mut found = Vec::new();
+    for &(len, ending) in lengths {
+        loop {
+            let end = len.min(offset + REGION_BYTES_MAX);
+            let region = Region {
+                bytes: &file[offset..end],
+                offset: offset as u64,
+                before: &file[offset.saturating_sub(64)..offset],
+                skipping,
+                ending: match end == len {
+                    true => ending,
+                    false => Ending::Leave,
+                },
+            };
+            let scanned = scan(region, searcher);
+            found.extend(scanned.hits.iter().map(|hit| {
+                let mark = if hit.unfinished { "~" } else { "" };
+                format!("{mark}{}", hit.start)
+            }));
+            skipping = scanned.skipping;
+            let before = std::mem::replace(&mut offset, usize::try_from(scanned.upto).unwrap());
+            if end == len || offset == before {
+                break;
+            }
+        }
+    }
+    found
+}
+
+/// Situation D6: wherever a record stands when one of its lines turns out to be longer
+/// than a region, and however much of it was taken as it stood before that, the line's
+/// head goes on with it and it begins where it began.
 #[test]
-fn d6_an_over_long_line_ends_what_is_open() {
+fn d6_an_over_long_line_goes_on_with_its_record() {
+    use Ending::{Leave, Take};
     let searcher = searcher(joining(Joins::Indent), "HEAD", Context::default());
-    let mut file = b"HEAD 1\n  HEAD 2 ".to_vec();
-    file.resize(REGION_BYTES_MAX, b'y');
-    let len = file.len();
-    assert_eq!(
-        hits_of(&searcher, &file, &[(len, Ending::Leave)])
-            .iter()
-            .map(|hit| &hit[..6])
-            .collect::<Vec<_>>(),
-        ["0 HEAD", "7   HE"]
-    );
+    let region = REGION_BYTES_MAX;
+    for n_head in [10, 60, 70, 1_000, region / 2 - 1] {
+        for n_before in [0, 7, 100, region - 100] {
+            let mut file = [vec![b'x'; n_before], b"\nHEAD ".to_vec()].concat();
+            let start = n_before + 1;
+            file.resize(start + n_head, b'y');
+            let head = file.len() + 1;
+            file.extend_from_slice(b"\n  HEAD ");
+            let early = file.len();
+            file.resize(head + region + 9_999, b'y');
+            let end = file.len() + 1;
+            file.extend_from_slice(b"\nHEAD\n");
+            let all = file.len();
+            for lengths in [
+                vec![],
+                vec![(head, Take)],
+                vec![(early, Take)],
+                vec![(head, Take), (early, Take)],
+                vec![(head, Leave), (early, Leave)],
+                vec![(early, Take), (head + region / 3, Take)],
+            ] {
+                let n_early = lengths.iter().filter(|(_, ending)| *ending == Take).count();
+                let lengths = [lengths, vec![(all, Leave), (all, Take)]].concat();
+                let found = found_as_it_grows(&searcher, &file, &lengths);
+                let expected = [
+                    vec![format!("~{start}"); n_early],
+                    vec![format!("{start}"), format!("~{end}")],
+                ]
+                .concat();
+                assert_eq!(found, expected, "{n_head} {n_before} {lengths:?}");
+            }
+        }
+    }
+}
+
+/// A line that ends what is open is none of it, however long it is.
+#[test]
+fn an_over_long_line_that_is_not_set_back_is_a_record_of_its_own() {
+    let searcher = searcher(joining(Joins::Indent), "HEAD", Context::default());
+    for n_head in [8, 1_000] {
+        let mut file = b"HEAD ".to_vec();
+        file.resize(n_head, b'y');
+        file.extend_from_slice(b"\nHEAD ");
+        let second = n_head + 1;
+        file.resize(second + REGION_BYTES_MAX + 5, b'y');
+        let len = file.len();
+        let found = found_as_it_grows(&searcher, &file, &[(len, Ending::Leave)]);
+        assert_eq!(found, ["0".to_owned(), second.to_string()], "{n_head}");
+    }
 }
