@@ -70,15 +70,8 @@ pub(super) fn tally_about(held: Option<&Tally>, event: &Event, worst: Severity) 
     };
     tally.birth = event.id;
     tally.worst = worst;
-    tally.latest = shown(event);
+    tally.latest = Shown::of(event);
     tally
-}
-
-pub(super) fn shown(event: &Event) -> Shown {
-    Shown {
-        sample: event.sample.clone(),
-        source: event.source.clone(),
-    }
 }
 
 pub(super) fn add(tally: &mut Option<Tally>, event: &Event) {

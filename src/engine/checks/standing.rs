@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::finding;
-use super::speech::{Speech, add, event_of, hold, hold_all, shown, spoken, tally_about};
+use super::speech::{Speech, add, event_of, hold, hold_all, spoken, tally_about};
 use super::state::Turn;
 use super::{CheckRecord, Held, Problem, Standing, keeps_plan};
 use crate::engine::debounce::Window;
 use crate::engine::events::{Event, Ids};
 use crate::engine::incident::{Change, Flapping, Reminder};
 use crate::engine::instances::Birth;
-use crate::engine::message::{Draft, Reason, Tally};
+use crate::engine::message::{Draft, Reason, Shown, Tally};
 use crate::engine::mute::Mute;
 use crate::engine::outbox::Outbox;
 use crate::engine::time::{Moment, Now};
@@ -81,7 +81,7 @@ impl Standing {
         mute: Option<Mute>,
         event: Event,
     ) -> Vec<Birth> {
-        self.latest = Some(shown(&event));
+        self.latest = Some(Shown::of(&event));
         add(&mut self.soft, &event);
         let counted = self.soft.take();
         let total = counted.as_ref().map_or(1, |tally| tally.count);
@@ -127,7 +127,7 @@ impl Standing {
 
     /// A problem goes on.
     pub(super) fn last(&mut self, rule: &Rule, event: &Event, outbox: &mut Outbox) {
-        self.latest = Some(shown(event));
+        self.latest = Some(Shown::of(event));
         let total = self.count_problem();
         for space in self.problem_spaces(rule) {
             if !outbox.absorb(&space, event, &Tally::of(event), total) {
@@ -148,7 +148,7 @@ impl Standing {
             self.last(rule, event, outbox);
             return Vec::new();
         }
-        self.latest = Some(shown(event));
+        self.latest = Some(Shown::of(event));
         self.quiet_worst = self.quiet_worst.max(Some(event.severity));
         let total = self.count_problem();
         let since = self
@@ -182,7 +182,7 @@ impl Standing {
         event: &Event,
         outbox: &mut Outbox,
     ) -> Vec<Birth> {
-        self.latest = Some(shown(event));
+        self.latest = Some(Shown::of(event));
         self.reminder = None;
         let Some(problem) = self.problem.take() else {
             return Vec::new();
@@ -209,7 +209,7 @@ impl Standing {
         let mut unsaid = Vec::new();
         for space in &problem.spaces {
             let mut tally = tally_about(self.held.get(space), event, worst);
-            tally.latest = shown(event);
+            tally.latest = Shown::of(event);
             let is_unseen = reason == Reason::Resolved
                 && outbox.conclude(space, &event.instance, &tally, problem.total, event.at);
             match is_unseen {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::speech::{Speech, add, event_of, hold_all, shown, spoken};
+use super::speech::{Speech, add, event_of, hold_all, spoken};
 use super::{Broken, Standing, finding};
 use crate::engine::debounce::{self, Close, Window};
 use crate::engine::events::{Event, Ids};
 use crate::engine::instances::Birth;
-use crate::engine::message::Reason;
+use crate::engine::message::{Reason, Shown};
 use crate::engine::mute::Mute;
 use crate::engine::time::Now;
 use crate::rules::{Debounce, Rule};
@@ -34,7 +34,7 @@ impl Standing {
             is_said: self.window.is_none() && mute.is_none(),
             total,
             spaces: rule.spaces.clone(),
-            latest: shown(&event),
+            latest: Shown::of(&event),
         });
         self.muted = mute.or(self.muted);
         if self.window.is_some() || mute.is_some() {

@@ -76,13 +76,6 @@ pub(super) fn about(held: Option<Tally>, latest: &Shown, what: (EventId, Wall, S
     }
 }
 
-pub(super) fn shown(event: &Event) -> Shown {
-    Shown {
-        sample: event.sample.clone(),
-        source: event.source.clone(),
-    }
-}
-
 /// The id of something of the engine's own making.
 pub(super) fn own_id(case: &Case<'_>, what: &str) -> EventId {
     let subject = format!("{what} {}", case.id.by.join("\0"));

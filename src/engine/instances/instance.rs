@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::births::{about, birth, missed, own_id, said_alone, shown};
+use super::births::{about, birth, missed, own_id, said_alone};
 use super::incident::{Incident, Resolving, Watch, watch_of};
 use super::ring::Ring;
 use super::{Birth, Case, Sight};
@@ -213,7 +213,7 @@ impl Instance {
         if let Some(Resolve::Quiet(quiet)) = &rule.conditions.resolve {
             incident.quiet_until = Some(case.now.moment.after(*quiet));
         }
-        self.latest = Some(shown(event));
+        self.latest = Some(Shown::of(event));
         let word = match (case.mute, change) {
             (Some(mute), _) => {
                 self.muted = Some(mute);
@@ -382,12 +382,12 @@ impl Instance {
         };
         if after.is_zero() {
             let id = case.ids.apart(event.id, case.id);
-            return self.end(case, event.at, shown(event), id, outbox);
+            return self.end(case, event.at, Shown::of(event), id, outbox);
         }
         incident.resolving.get_or_insert_with(|| Resolving {
             due: case.now.moment.after(*after),
             at: event.at,
-            shown: shown(event),
+            shown: Shown::of(event),
         });
         Vec::new()
     }
@@ -412,7 +412,7 @@ impl Instance {
             return Vec::new();
         }
         let id = case.ids.apart(event.id, case.id);
-        self.end(case, event.at, shown(event), id, outbox)
+        self.end(case, event.at, Shown::of(event), id, outbox)
     }
 
     /// Waits for signs of life from then on.

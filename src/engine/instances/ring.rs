@@ -80,11 +80,7 @@ impl Ring {
         self.samples.retain(|(at, _)| *at >= recent);
         let lines = |(_, shown): &(Wall, Shown)| shown.sample.line != event.sample.line;
         if self.samples.len() < SAMPLES_MAX && self.samples.iter().all(lines) {
-            let shown = Shown {
-                sample: event.sample.clone(),
-                source: event.source.clone(),
-            };
-            self.samples.push((event.at, shown));
+            self.samples.push((event.at, Shown::of(event)));
         }
     }
 }

@@ -40,13 +40,20 @@ pub struct Shown {
     pub source: Arc<str>,
 }
 
+impl Shown {
+    /// The record of an event.
+    pub fn of(event: &Event) -> Self {
+        Self {
+            sample: event.sample.clone(),
+            source: event.source.clone(),
+        }
+    }
+}
+
 impl Tally {
     /// Begins to count.
     pub fn of(event: &Event) -> Self {
-        let shown = Shown {
-            sample: event.sample.clone(),
-            source: event.source.clone(),
-        };
+        let shown = Shown::of(event);
         Self {
             count: 1,
             birth: event.id,
@@ -64,10 +71,7 @@ impl Tally {
         self.first = self.first.min(event.at);
         self.last = self.last.max(event.at);
         self.worst = self.worst.max(event.severity);
-        self.latest = Shown {
-            sample: event.sample.clone(),
-            source: event.source.clone(),
-        };
+        self.latest = Shown::of(event);
         let is_new = self.different.len() < SAMPLES_MAX
             && (self.different.iter()).all(|shown| shown.sample.line != event.sample.line);
         if is_new {
