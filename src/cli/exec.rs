@@ -23,7 +23,7 @@ use super::args::{Common, ExecArgs};
 use crate::engine::checks::alone;
 use crate::engine::checks::finding::{self, Captured, Ended, Ran};
 use crate::engine::message::Surface;
-use crate::engine::time::Moment;
+use crate::engine::time::{Moment, millis};
 use crate::host::capture::Capture;
 use crate::host::chat::Chat;
 use crate::host::socket::{self, AskFault, Request};
@@ -121,7 +121,7 @@ async fn carry_out(args: &ExecArgs) -> Done {
     let (ending, code) = match status {
         _ if is_timed_out => {
             let after = args.timeout.unwrap_or_default();
-            let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+            let after_ms = millis(after);
             (Ended::TimedOut { after_ms }, TIMED_OUT)
         }
         Ok(status) => match (status.code(), status.signal()) {
@@ -143,7 +143,7 @@ fn ran(ending: Ended, [stdout, stderr]: [Captured; 2], began: Moment) -> Ran {
         ending,
         stdout,
         stderr,
-        took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        took_ms: millis(took),
         leftovers: Vec::new(),
     }
 }

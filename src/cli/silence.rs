@@ -12,7 +12,7 @@ use super::Outcome;
 use super::args::{SilenceArgs, SilenceCommand};
 use crate::engine::correlate::silences::Silence;
 use crate::engine::message::humane;
-use crate::engine::time::Wall;
+use crate::engine::time::{Wall, millis};
 use crate::host::socket::{self, AskFault, Request, SilenceRequest};
 use crate::rules::Surroundings;
 use crate::rules::settings::{self, Purpose};
@@ -34,7 +34,7 @@ pub fn run(
         SilenceCommand::Add(add) => SilenceRequest::Add {
             rule: add.rule.as_str().to_owned(),
             by: add.by.iter().cloned().collect(),
-            millis: u64::try_from(add.length.as_millis()).unwrap_or(u64::MAX),
+            millis: millis(add.length),
             reason: add.reason.clone(),
         },
         SilenceCommand::List(_) => SilenceRequest::List,

@@ -10,7 +10,7 @@ use super::Engine;
 use super::checks::finding::Perf;
 use super::commit::MessageState;
 use super::stream::{Naming, Phase, Stream};
-use super::time::{Now, Wall};
+use super::time::{Now, Wall, millis};
 use crate::rules::RuleKey;
 
 /// Files that are listed one by one, those that are not well first; all of them are
@@ -346,7 +346,7 @@ impl Engine {
                 SpaceStatus {
                     name: space.as_str().to_owned(),
                     state: standing.state,
-                    pace_ms: u64::try_from(standing.pace.as_millis()).unwrap_or(u64::MAX),
+                    pace_ms: millis(standing.pace),
                     waiting,
                     parked,
                     last_error: standing.last_error,

@@ -19,6 +19,7 @@ use super::users::Account;
 use crate::engine::Input;
 use crate::engine::checks::finding::{Captured, Ended, Ran};
 use crate::engine::checks::{RunId, Start};
+use crate::engine::time::millis;
 use crate::rules::checks::Program;
 
 /// The word with which the binary becomes the keeper.
@@ -99,7 +100,7 @@ impl Commands {
             env,
             cwd: start.command.cwd,
             account,
-            timeout_ms: u64::try_from(start.command.timeout.as_millis()).unwrap_or(u64::MAX),
+            timeout_ms: millis(start.command.timeout),
         };
         debug!(rule = %start.key, run = start.run.0, "starting a command");
         let keeper = match &mut self.keeper {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::engine::identity::fingerprint;
-use crate::engine::time::{Moment, Now, Wall};
+use crate::engine::time::{Moment, Now, Wall, nanos};
 use crate::rules::RuleKey;
 use crate::rules::checks::When;
 
@@ -148,7 +148,7 @@ impl Plan {
 fn next_regular(when: &When, last: Moment, now: Now, zone: &TimeZone) -> Regular {
     match when {
         When::Every(every) => {
-            let every = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
+            let every = nanos(*every).max(1);
             let n_passed = now.moment.0.saturating_sub(last.0) / every + 1;
             let ahead = n_passed.saturating_mul(every);
             Regular::At(Moment(last.0.saturating_add(ahead)))
@@ -170,7 +170,7 @@ fn next_regular(when: &When, last: Moment, now: Now, zone: &TimeZone) -> Regular
 /// Where on the grid a command stands.
 fn spread(every: Duration, host: &str, key: &RuleKey) -> Duration {
     let hash = fingerprint(format!("{host}\0{key}").as_bytes());
-    let every = u64::try_from(every.as_nanos()).unwrap_or(u64::MAX).max(1);
+    let every = nanos(every).max(1);
     Duration::from_nanos(hash % every)
 }
 

@@ -14,7 +14,7 @@ use crate::engine::instances::Birth;
 use crate::engine::message::{Draft, Reason, Shown, Tally};
 use crate::engine::mute::Mute;
 use crate::engine::outbox::Outbox;
-use crate::engine::time::{Moment, Now};
+use crate::engine::time::{Moment, Now, millis};
 use crate::rules::{Rule, RuleKey, Severity, SpaceName};
 
 impl Standing {
@@ -437,7 +437,6 @@ impl Standing {
                 .map(|(space, tally)| (space.clone(), tally.clone()))
                 .collect()
         };
-        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         Some(CheckRecord {
             key: key.clone(),
             due,

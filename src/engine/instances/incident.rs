@@ -9,7 +9,7 @@ use super::Case;
 use crate::engine::debounce::Window;
 use crate::engine::incident::Reminder;
 use crate::engine::message::Shown;
-use crate::engine::time::{Moment, Now, Wall};
+use crate::engine::time::{Moment, Now, Wall, nanos};
 use crate::rules::conditions::{Absence, Resolve};
 use crate::rules::{Debounce, Severity, SpaceName};
 
@@ -100,8 +100,4 @@ impl Incident {
             None => {}
         }
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -11,7 +11,7 @@ use crate::engine::events::InstanceId;
 use crate::engine::incident::{Flapping, FlappingRecord, Reminder, ReminderRecord};
 use crate::engine::message::{Shown, Tally};
 use crate::engine::mute::Mute;
-use crate::engine::time::{Now, Wall};
+use crate::engine::time::{Now, Wall, millis};
 use crate::rules::conditions::Resolve;
 use crate::rules::{Rule, Severity, SpaceName};
 
@@ -135,7 +135,6 @@ impl Instance {
 
     /// What goes to disk.
     pub(super) fn record(&self, id: InstanceId, now: Now) -> InstanceRecord {
-        let millis = |length: Duration| u64::try_from(length.as_millis()).unwrap_or(u64::MAX);
         InstanceRecord {
             id,
             incident: self.incident.as_ref().map(|incident| IncidentRecord {

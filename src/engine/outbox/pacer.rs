@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::crowd::Mode;
 use crate::engine::answer::Cause;
 use crate::engine::ids::MessageId;
-use crate::engine::time::{Moment, Now};
+use crate::engine::time::{Moment, Now, nanos};
 use crate::rules::SpaceName;
 
 /// The first wait after a fault; it doubles with each further one.
@@ -159,7 +159,7 @@ impl Pacer {
             self.n_faults = self.n_faults.saturating_add(1);
         }
         let mut chance = |most: Duration| {
-            let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+            let most = nanos(most);
             Duration::from_nanos(rng.u64(0..=most))
         };
         let patience = match cause {

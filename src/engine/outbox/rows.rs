@@ -4,7 +4,7 @@ use super::crowd::Mode;
 use super::{Absorbs, Outbox};
 use crate::engine::commit::{Kind, MessageRecord, MessageState, SpaceRecord};
 use crate::engine::ids::MessageId;
-use crate::engine::time::Now;
+use crate::engine::time::{Now, millis};
 use crate::rules::Severity;
 
 impl Outbox {
@@ -34,7 +34,7 @@ impl Outbox {
             .flat_map(|pacer| {
                 pacer.spaces.iter().map(move |space| SpaceRecord {
                     space: space.clone(),
-                    pace_ms: u64::try_from(pacer.pace.as_millis()).unwrap_or(u64::MAX),
+                    pace_ms: millis(pacer.pace),
                     next: now.wall_of(pacer.next),
                     refused: pacer.refused,
                     digests: (pacer.digests.iter())

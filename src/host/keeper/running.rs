@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use super::proc::state_of;
 use crate::engine::checks::finding::{Ended, Ran};
-use crate::engine::time::Moment;
+use crate::engine::time::{Moment, millis};
 use crate::host::capture::Capture;
 use crate::host::users::Account;
 
@@ -211,8 +211,4 @@ pub(super) async fn read(run: u64, pipe: usize, fd: OwnedFd, pieces: &mpsc::Send
     };
     // Whoever does not listen any more does not need to know.
     let _ = pieces.send(end).await;
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
