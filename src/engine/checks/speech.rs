@@ -81,6 +81,27 @@ pub(super) fn add(tally: &mut Option<Tally>, event: &Event) {
     }
 }
 
+/// Holds a result together with those before it, which were not worth saying by
+/// themselves. Returns how many they are.
+pub(super) fn hold_with(
+    before: &mut Option<Tally>,
+    held: &mut Held,
+    spaces: &[SpaceName],
+    event: &Event,
+) -> u64 {
+    let counted = match before.take() {
+        Some(mut tally) => {
+            tally.add(event);
+            tally
+        }
+        None => Tally::of(event),
+    };
+    for space in spaces {
+        hold_all(held, space, &counted);
+    }
+    counted.count
+}
+
 pub(super) fn hold(held: &mut Held, space: &SpaceName, event: &Event) {
     hold_all(held, space, &Tally::of(event));
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::finding;
-use super::speech::{Speech, add, event_of, hold, hold_all, spoken, tally_about};
+use super::speech::{Speech, add, event_of, hold, hold_with, spoken, tally_about};
 use super::state::Turn;
 use super::{CheckRecord, Held, Problem, Standing, keeps_plan};
 use crate::engine::debounce::Window;
@@ -82,14 +82,7 @@ impl Standing {
         event: Event,
     ) -> Vec<Birth> {
         self.latest = Some(Shown::of(&event));
-        add(&mut self.soft, &event);
-        let counted = self.soft.take();
-        let total = counted.as_ref().map_or(1, |tally| tally.count);
-        for space in &rule.spaces {
-            if let Some(counted) = &counted {
-                hold_all(&mut self.held, space, counted);
-            }
-        }
+        let total = hold_with(&mut self.soft, &mut self.held, &rule.spaces, &event);
         let change = match mute {
             None => self.flapping.change(now.moment),
             Some(_) => Change::Hold,
@@ -129,11 +122,24 @@ impl Standing {
     pub(super) fn last(&mut self, rule: &Rule, event: &Event, outbox: &mut Outbox) {
         self.latest = Some(Shown::of(event));
         let total = self.count_problem();
-        for space in self.problem_spaces(rule) {
-            if !outbox.absorb(&space, event, &Tally::of(event), total) {
-                hold(&mut self.held, &space, event);
-            }
+        self.hold_unabsorbed(rule, event, total, outbox);
+    }
+
+    /// Holds a result for the spaces where no waiting message speaks for it as well.
+    /// Returns these.
+    fn hold_unabsorbed(
+        &mut self,
+        rule: &Rule,
+        event: &Event,
+        total: u64,
+        outbox: &mut Outbox,
+    ) -> Vec<SpaceName> {
+        let mut unsaid = self.problem_spaces(rule);
+        unsaid.retain(|space| !outbox.absorb(space, event, &Tally::of(event), total));
+        for space in &unsaid {
+            hold(&mut self.held, space, event);
         }
+        unsaid
     }
 
     /// A problem gets worse.
@@ -158,13 +164,7 @@ impl Standing {
         if let Some(problem) = &mut self.problem {
             problem.said = problem.said.max(Some(event.severity));
         }
-        let mut unsaid = Vec::new();
-        for space in self.problem_spaces(rule) {
-            if !outbox.absorb(&space, event, &Tally::of(event), total) {
-                hold(&mut self.held, &space, event);
-                unsaid.push(space);
-            }
-        }
+        let unsaid = self.hold_unabsorbed(rule, event, total, outbox);
         self.say(&Speech {
             spaces: &unsaid,
             reason: Reason::Severity,
@@ -398,7 +398,7 @@ impl Standing {
         }
     }
 
-    pub(super) fn problem_spaces(&self, rule: &Rule) -> Vec<SpaceName> {
+    fn problem_spaces(&self, rule: &Rule) -> Vec<SpaceName> {
         match &self.problem {
             Some(problem) => problem.spaces.clone(),
             None => rule.spaces.clone(),

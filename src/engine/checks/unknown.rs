@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::speech::{Speech, add, event_of, hold_all, spoken};
+use super::speech::{Speech, event_of, hold_with, spoken};
 use super::{Broken, Standing, finding};
 use crate::engine::debounce::{self, Close, Window};
 use crate::engine::events::{Event, Ids};
@@ -21,14 +21,8 @@ impl Standing {
         mute: Option<Mute>,
         event: Event,
     ) -> Vec<Birth> {
-        add(&mut self.doubt, &event);
-        let counted = self.doubt.take();
-        let total = counted.as_ref().map_or(1, |tally| tally.count);
-        for space in &rule.spaces {
-            if let Some(counted) = &counted {
-                hold_all(&mut self.held_unknown, space, counted);
-            }
-        }
+        let held = &mut self.held_unknown;
+        let total = hold_with(&mut self.doubt, held, &rule.spaces, &event);
         self.broken = Some(Broken {
             since: event.at,
             is_said: self.window.is_none() && mute.is_none(),
