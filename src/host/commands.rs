@@ -17,7 +17,7 @@ use super::clock;
 use super::keeper::{Reply, Request};
 use super::users::Account;
 use crate::engine::Input;
-use crate::engine::checks::finding::{Captured, Ended, Ran};
+use crate::engine::checks::finding::Ran;
 use crate::engine::checks::{RunId, Start};
 use crate::engine::time::millis;
 use crate::rules::checks::Program;
@@ -247,12 +247,5 @@ fn listen(number: u64, socket: UnixStream, heard: &mpsc::UnboundedSender<Heard>)
 }
 
 fn not_started(run: RunId, why: String) -> Input {
-    let ran = Ran {
-        ending: Ended::NotStarted(why),
-        stdout: Captured::default(),
-        stderr: Captured::default(),
-        took_ms: 0,
-        leftovers: Vec::new(),
-    };
-    Input::Ran(run, ran)
+    Input::Ran(run, Ran::not_started(why))
 }

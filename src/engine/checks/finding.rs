@@ -121,6 +121,19 @@ pub struct Judged {
     pub sample: Arc<Sample>,
 }
 
+impl Ran {
+    /// A run that came to nothing, and why.
+    pub fn not_started(why: String) -> Self {
+        Self {
+            ending: Ended::NotStarted(why),
+            stdout: Captured::default(),
+            stderr: Captured::default(),
+            took_ms: 0,
+            leftovers: Vec::new(),
+        }
+    }
+}
+
 /// Judges a run. `status` stands for the map of the rule where somebody gave
 /// another one. What is secret does not come through here.
 pub fn judge(rule: &Rule, status: &StatusMap, ran: &Ran, redactor: &Arc<Redactor>) -> Judged {

@@ -41,7 +41,7 @@ mod proc;
 
 use super::clock;
 use super::users::Account;
-use crate::engine::checks::finding::{Captured, Ended, Ran};
+use crate::engine::checks::finding::{Ended, Ran};
 use crate::engine::time::Moment;
 use proc::{children, mark_of};
 use running::{Piece, Running, Stage, read, start};
@@ -195,13 +195,7 @@ impl Keeper {
         let (leader, pipes) = match started {
             Ok(started) => started,
             Err(why) => {
-                let ran = Ran {
-                    ending: Ended::NotStarted(why),
-                    stdout: Captured::default(),
-                    stderr: Captured::default(),
-                    took_ms: 0,
-                    leftovers: Vec::new(),
-                };
+                let ran = Ran::not_started(why);
                 return Some(Reply::Ran { run, ran });
             }
         };
