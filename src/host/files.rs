@@ -20,7 +20,7 @@ use crate::engine::identity::{Facts, MARK_BYTES_MAX, Place, fingerprint};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing};
 use crate::engine::records::region_bytes_max;
-use crate::engine::scan::{LOOK_BACK_BYTES, Region, is_hole, jumped, scan};
+use crate::engine::scan::{LOOK_BACK_BYTES, is_hole, jumped, scan};
 use crate::engine::schedule::{
     Entry, Fault, Found, Listing, Look, LookAt, Read, ReadDone, Scope, Turn,
 };
@@ -325,13 +325,7 @@ fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDo
     if !has_mark(read, before) {
         return Ok(ReadDone::Changed);
     }
-    let region = Region {
-        bytes,
-        offset: read.offset,
-        before,
-        skipping: read.skipping,
-        ending: read.ending,
-    };
+    let region = read.region(bytes, before);
     if is_hole(bytes, &read.searcher) && !read.skipping {
         // Where the file system cannot tell, the hole is read like all else.
         let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(begin + n_read as u64));

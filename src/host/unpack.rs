@@ -16,7 +16,7 @@ use super::files::{facts_of, has_mark, n_back};
 use crate::engine::identity::{MARK_BYTES_MAX, Place, fingerprint};
 use crate::engine::kinship::Packing;
 use crate::engine::records::region_bytes_max;
-use crate::engine::scan::{REGION_BYTES_MAX, Region, scan};
+use crate::engine::scan::{REGION_BYTES_MAX, scan};
 use crate::engine::schedule::{self, Look, LookAt, ReadDone};
 
 /// Decompressed bytes of one turn.
@@ -200,13 +200,7 @@ pub(super) fn read(archive: Option<&mut Unpacked>, read: &schedule::Read) -> io:
     if !has_mark(read, before) {
         return Ok(ReadDone::Changed);
     }
-    let region = Region {
-        bytes,
-        offset: read.offset,
-        before,
-        skipping: read.skipping,
-        ending: read.ending,
-    };
+    let region = read.region(bytes, before);
     let scanned = scan(region, &read.searcher);
     Ok(ReadDone::Scanned { scanned, at_end })
 }

@@ -20,7 +20,7 @@ use crate::engine::checks::finding::{Captured, Ended, HEAD_BYTES_MAX, Ran, TAIL_
 use crate::engine::identity::{Facts, Place, fingerprint};
 use crate::engine::message::Surface;
 use crate::engine::records::region_bytes_max;
-use crate::engine::scan::{LOOK_BACK_BYTES, Region};
+use crate::engine::scan::LOOK_BACK_BYTES;
 use crate::engine::schedule::{Entry, Fault, Hint, Look, LookAt, Read, ReadDone};
 use crate::engine::time::Wall;
 use crate::rules::examples::{Examples, Happens, MustMatch, Pace, Step};
@@ -347,13 +347,7 @@ impl Files for Log {
         ) else {
             return Ok(ReadDone::Changed);
         };
-        let region = Region {
-            bytes,
-            offset: read.offset,
-            before,
-            skipping: read.skipping,
-            ending: read.ending,
-        };
+        let region = read.region(bytes, before);
         let mut scanned = search(read, region);
         for hit in &mut scanned.hits {
             // It happens now, whatever time somebody copied into the test.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::engine::identity::{Facts, Mark, Place};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::Packing;
-use crate::engine::scan::{Ending, Scanned};
+use crate::engine::scan::{Ending, Region, Scanned};
 use crate::rules::records::searcher::Searcher;
 
 /// How files are noticed.
@@ -143,6 +143,19 @@ pub struct Read {
     pub searcher: Arc<Searcher>,
     /// Which rule set `searcher` was made of.
     pub epoch: u64,
+}
+
+impl Read {
+    /// The region that was read: its `bytes`, and those `before` it.
+    pub fn region<'a>(&self, bytes: &'a [u8], before: &'a [u8]) -> Region<'a> {
+        Region {
+            bytes,
+            offset: self.offset,
+            before,
+            skipping: self.skipping,
+            ending: self.ending,
+        }
+    }
 }
 
 /// What a read found.
