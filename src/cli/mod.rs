@@ -42,7 +42,7 @@ pub mod demo;
 pub mod demo_logs;
 
 use crate::diagnostic::Paint;
-use crate::rules::settings::{self, Purpose, Request, Settings};
+use crate::rules::settings::{self, Loaded, Purpose, Request, Settings};
 use crate::rules::{RuleSet, Surroundings};
 use args::{Args, Command, Common};
 use load::ThisMachine;
@@ -176,6 +176,19 @@ fn settings(
         writeln!(err, "{}", check::summary(&loaded.report, None))?;
     }
     Ok(loaded.settings)
+}
+
+/// Reads as much of the settings as there is, for who wants to speak with the agent:
+/// mistakes in them are no reason not to.
+fn whatever_settings(config: Option<&PathBuf>, surroundings: &dyn Surroundings) -> Loaded {
+    let request = Request {
+        config: config.cloned(),
+        rules: Vec::new(),
+        purpose: Purpose::Spaces,
+        machine_name: machine_name(),
+        directory: directory(),
+    };
+    settings::load(&request, surroundings)
 }
 
 /// Reads rules for who only wants to try them: files of rules alone need no settings.

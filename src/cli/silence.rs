@@ -15,7 +15,6 @@ use crate::engine::message::humane;
 use crate::engine::time::{Wall, millis};
 use crate::host::socket::{self, AskFault, Request, SilenceRequest};
 use crate::rules::Surroundings;
-use crate::rules::settings::{self, Purpose};
 
 /// How long the agent may take: it answers when it is on disk.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -82,16 +81,7 @@ fn state_dir(
         return Ok(Some(directory.clone()));
     }
     // Mistakes in the settings are no reason not to keep quiet.
-    let loaded = settings::load(
-        &settings::Request {
-            config: args.config.clone(),
-            rules: Vec::new(),
-            purpose: Purpose::Spaces,
-            machine_name: super::machine_name(),
-            directory: super::directory(),
-        },
-        surroundings,
-    );
+    let loaded = super::whatever_settings(args.config.as_ref(), surroundings);
     match super::state_dir_of(loaded.state_dir.as_deref(), surroundings) {
         Ok(directory) => Ok(Some(directory)),
         Err(why) => {

@@ -10,7 +10,6 @@ use crate::engine::status::{CheckState, SourceState, SpaceState};
 use crate::host::socket::{self, Request};
 use crate::host::standing::Standing;
 use crate::rules::Surroundings;
-use crate::rules::settings::{self, Purpose};
 
 /// How long the agent may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,16 +24,7 @@ pub fn run(
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> io::Result<Outcome> {
-    let loaded = settings::load(
-        &settings::Request {
-            config: args.config.clone(),
-            rules: Vec::new(),
-            purpose: Purpose::Spaces,
-            machine_name: super::machine_name(),
-            directory: super::directory(),
-        },
-        surroundings,
-    );
+    let loaded = super::whatever_settings(args.config.as_ref(), surroundings);
     // Mistakes in the settings are no reason to hide how the agent is.
     if loaded.report.has_errors() {
         writeln!(
