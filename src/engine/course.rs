@@ -4,50 +4,42 @@
 use jiff::tz::TimeZone;
 
 use super::incident::FLAPPING_WITHIN;
-use super::message::{Draft, Reason, clock, counted_in, humane, mark};
+use super::message::{Course, Draft, Reason, clock, counted_in, humane, mark};
 use super::time::Wall;
+use crate::rules::Severity;
+
+/// The state as a mark and a word, where the course tells it and not the severity.
+pub(super) fn state(
+    course: Course,
+    is_over: bool,
+    worst: Severity,
+) -> Option<(&'static str, String)> {
+    Some(match course {
+        Course::Lasts | Course::Broken | Course::Mended => return None,
+        Course::Over => ("✅", "resolved".to_owned()),
+        Course::Flapping => ("🔁", format!("flapping, {worst}")),
+        Course::Steady if is_over => ("✅", "steady, resolved".to_owned()),
+        Course::Steady => (mark(worst), format!("steady, {worst}")),
+        Course::Dropped => ("⏹️", "no longer watched".to_owned()),
+    })
+}
+
+fn state_of(draft: &Draft) -> Option<(&'static str, String)> {
+    let is_over = draft.until.is_some();
+    state(draft.reason.course(), is_over, draft.tally.worst)
+}
 
 /// The state in one word with its mark, where it is not the severity.
 pub(super) fn lead(draft: &Draft) -> Option<String> {
-    let mark = match draft.reason {
-        Reason::First
-        | Reason::Summary
-        | Reason::Severity
-        | Reason::Repeat
-        | Reason::Absent
-        | Reason::SilenceEnd
-        | Reason::HoursBegin
-        | Reason::InhibitorEnd
-        | Reason::Broken
-        | Reason::Mended => return None,
-        Reason::Steady if draft.until.is_none() => mark(draft.tally.worst),
-        Reason::Resolved | Reason::Brief | Reason::Returned | Reason::Steady => "✅",
-        Reason::Flapping => "🔁",
-        Reason::Dropped => "⏹️",
-    };
-    word(draft).map(|word| format!("{mark} *{word}* "))
+    state_of(draft).map(|(mark, word)| format!("{mark} *{word}* "))
 }
 
 /// That word, for a message that takes no other.
 pub(super) fn word(draft: &Draft) -> Option<String> {
-    let worst = draft.tally.worst;
-    Some(match draft.reason {
-        Reason::First
-        | Reason::Summary
-        | Reason::Severity
-        | Reason::Repeat
-        | Reason::SilenceEnd
-        | Reason::HoursBegin
-        | Reason::InhibitorEnd
-        | Reason::Broken
-        | Reason::Mended => return None,
-        Reason::Absent => "nothing came".to_owned(),
-        Reason::Resolved | Reason::Brief | Reason::Returned => "resolved".to_owned(),
-        Reason::Flapping => format!("flapping, {worst}"),
-        Reason::Steady if draft.until.is_some() => "steady, resolved".to_owned(),
-        Reason::Steady => format!("steady, {worst}"),
-        Reason::Dropped => "no longer watched".to_owned(),
-    })
+    match draft.reason {
+        Reason::Absent => Some("nothing came".to_owned()),
+        _ => state_of(draft).map(|(_, word)| word),
+    }
 }
 
 /// Why the message exists, and how it came to that; nothing if its events say it all.

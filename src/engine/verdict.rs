@@ -5,60 +5,35 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use super::checks::finding::Finding;
+use super::course;
 use super::markup;
-use super::message::{Draft, Reason, Tally, clock, group, humane, mark};
+use super::message::{Course, Draft, Reason, Tally, clock, group, humane, mark};
 use super::time::Wall;
 
 /// What a message begins with: a mark, and the state in one word.
 pub(super) fn lead(draft: &Draft) -> String {
-    let worst = draft.tally.worst;
-    let mark = match draft.reason {
-        Reason::SilenceEnd | Reason::HoursBegin | Reason::InhibitorEnd if is_fine(draft) => "✅",
-        Reason::First
-        | Reason::Summary
-        | Reason::Severity
-        | Reason::Repeat
-        | Reason::Absent
-        | Reason::SilenceEnd
-        | Reason::HoursBegin
-        | Reason::InhibitorEnd => mark(worst),
-        Reason::Steady if !is_fine(draft) => mark(worst),
-        Reason::Resolved | Reason::Brief | Reason::Steady | Reason::Mended | Reason::Returned => {
-            "✅"
-        }
-        Reason::Flapping => "🔁",
-        Reason::Broken => "❔",
-        Reason::Dropped => "⏹️",
-    };
-    format!("{mark} *{}* ", word(draft))
+    let (mark, word) = state_of(draft);
+    format!("{mark} *{word}* ")
 }
 
 /// The state, for a message that takes no other words.
 pub(super) fn state_word(draft: &Draft) -> String {
-    format!("{}, ", word(draft))
+    let (_, word) = state_of(draft);
+    format!("{word}, ")
 }
 
-fn word(draft: &Draft) -> String {
+fn state_of(draft: &Draft) -> (&'static str, String) {
     let worst = draft.tally.worst;
-    match draft.reason {
-        Reason::SilenceEnd | Reason::HoursBegin | Reason::InhibitorEnd if is_fine(draft) => {
-            "resolved".to_owned()
-        }
-        Reason::First
-        | Reason::Summary
-        | Reason::Severity
-        | Reason::Repeat
-        | Reason::Absent
-        | Reason::SilenceEnd
-        | Reason::HoursBegin
-        | Reason::InhibitorEnd => worst.to_string(),
-        Reason::Resolved | Reason::Brief | Reason::Returned => "resolved".to_owned(),
-        Reason::Flapping => format!("flapping, {worst}"),
-        Reason::Steady if is_fine(draft) => "steady, resolved".to_owned(),
-        Reason::Steady => format!("steady, {worst}"),
-        Reason::Broken => "unknown".to_owned(),
-        Reason::Mended => "known again".to_owned(),
-        Reason::Dropped => "no longer watched".to_owned(),
+    let is_fine = is_fine(draft);
+    let course = draft.reason.course();
+    if let Some(state) = course::state(course, is_fine, worst) {
+        return state;
+    }
+    match course {
+        Course::Broken => ("❔", "unknown".to_owned()),
+        Course::Mended => ("✅", "known again".to_owned()),
+        _ if is_fine && draft.reason.ends_quiet() => ("✅", "resolved".to_owned()),
+        _ => (mark(worst), worst.to_string()),
     }
 }
 

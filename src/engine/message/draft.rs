@@ -59,6 +59,25 @@ pub enum Reason {
     InhibitorEnd,
 }
 
+/// What a message says of the course of an incident, whatever called for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum Course {
+    /// Something happens, or goes on.
+    Lasts,
+    /// It is over.
+    Over,
+    /// It opens and closes too often to say each time.
+    Flapping,
+    /// After that it has not changed for a while.
+    Steady,
+    /// The check itself tells nothing.
+    Broken,
+    /// The check tells something again.
+    Mended,
+    /// Its rule is no more.
+    Dropped,
+}
+
 impl Reason {
     /// The word that templates see.
     pub fn as_str(self) -> &'static str {
@@ -99,9 +118,8 @@ impl Reason {
         }
     }
 
-    /// Whether a message that exists for it speaks for later events of its instance
-    /// as well, until it is attempted.
-    pub fn absorbs(self) -> bool {
+    /// What such a message says of the course of its incident.
+    pub(in crate::engine) fn course(self) -> Course {
         match self {
             Self::First
             | Self::Summary
@@ -110,15 +128,27 @@ impl Reason {
             | Self::Absent
             | Self::SilenceEnd
             | Self::HoursBegin
-            | Self::InhibitorEnd => true,
-            Self::Resolved
-            | Self::Returned
-            | Self::Brief
-            | Self::Flapping
-            | Self::Steady
-            | Self::Broken
-            | Self::Mended
-            | Self::Dropped => false,
+            | Self::InhibitorEnd => Course::Lasts,
+            Self::Resolved | Self::Brief | Self::Returned => Course::Over,
+            Self::Flapping => Course::Flapping,
+            Self::Steady => Course::Steady,
+            Self::Broken => Course::Broken,
+            Self::Mended => Course::Mended,
+            Self::Dropped => Course::Dropped,
         }
+    }
+
+    /// Whether something that kept the instance quiet is over.
+    pub(in crate::engine) fn ends_quiet(self) -> bool {
+        matches!(
+            self,
+            Self::SilenceEnd | Self::HoursBegin | Self::InhibitorEnd
+        )
+    }
+
+    /// Whether a message that exists for it speaks for later events of its instance
+    /// as well, until it is attempted.
+    pub fn absorbs(self) -> bool {
+        self.course() == Course::Lasts
     }
 }

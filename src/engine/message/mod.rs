@@ -29,6 +29,7 @@ use super::time::Wall;
 use super::verdict;
 use crate::rules::template::{Piece, Template};
 use crate::rules::{FormatAs, Mention, Rule};
+pub(super) use draft::Course;
 pub use draft::{Draft, Reason};
 pub(super) use more::counted_in;
 use more::more_line;

@@ -2,7 +2,7 @@
 
 use jiff::tz::TimeZone;
 
-use super::draft::Reason;
+use super::draft::{Course, Reason};
 use super::phrases::zoned;
 use crate::engine::events::{InstanceId, OTHERS};
 use crate::engine::identity::fingerprint;
@@ -23,21 +23,9 @@ pub fn thread_key(
 ) -> Option<String> {
     let key = rule.key.as_str();
     // The end of an incident belongs to where it began.
-    let day = match reason {
-        Reason::Resolved | Reason::Brief | Reason::Mended | Reason::Dropped | Reason::Returned => {
-            opened
-        }
-        Reason::Absent
-        | Reason::SilenceEnd
-        | Reason::HoursBegin
-        | Reason::InhibitorEnd
-        | Reason::First
-        | Reason::Summary
-        | Reason::Severity
-        | Reason::Repeat
-        | Reason::Flapping
-        | Reason::Steady
-        | Reason::Broken => now,
+    let day = match reason.course() {
+        Course::Over | Course::Mended | Course::Dropped => opened,
+        Course::Lasts | Course::Flapping | Course::Steady | Course::Broken => now,
     };
     match rule.thread {
         ThreadMode::None => None,
