@@ -97,42 +97,8 @@ fn command_env(surroundings: &dyn Surroundings) -> Vec<(String, String)> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-
-    use jiff::tz::TimeZone;
-
     use super::*;
-    use crate::rules::glob::Glob;
-
-    /// An environment, and nothing else.
-    struct Environment(Vec<(&'static str, &'static str)>);
-
-    impl Surroundings for Environment {
-        fn variable(&self, name: &str) -> Option<String> {
-            let found = self.0.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        }
-
-        fn read(&self, _: &Path) -> Result<String, String> {
-            Err("no such file".to_owned())
-        }
-
-        fn is_exposed(&self, _: &Path) -> bool {
-            false
-        }
-
-        fn matching(&self, _: &Glob) -> Vec<PathBuf> {
-            Vec::new()
-        }
-
-        fn exists(&self, _: &Path) -> bool {
-            false
-        }
-
-        fn zone(&self, _: &str) -> Option<TimeZone> {
-            None
-        }
-    }
+    use crate::rules::paper::Paper;
 
     #[test]
     fn only_a_watchdog_that_waits_for_us_is_served() {
@@ -150,7 +116,12 @@ mod tests {
             (vec![("WATCHDOG_USEC", "0")], None),
             (vec![("WATCHDOG_USEC", "soon")], None),
         ] {
-            let patience = watchdog(&Environment(variables), 7);
+            let environment = variables
+                .iter()
+                .fold(Paper::default(), |paper, (name, value)| {
+                    paper.with(&format!("${name}"), value)
+                });
+            let patience = watchdog(&environment, 7);
             assert_eq!(patience, expected.map(Duration::from_secs));
         }
     }

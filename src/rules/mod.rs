@@ -447,3 +447,6 @@ impl fmt::Display for Severity {
         f.write_str(self.as_str())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod paper;

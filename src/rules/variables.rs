@@ -106,42 +106,14 @@ fn variable(inner: &str, surroundings: &dyn Surroundings) -> Result<String, Mist
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
-
     use super::*;
-    use crate::rules::glob::Glob;
+    use crate::rules::paper::Paper;
 
-    struct Fixed;
-
-    impl Surroundings for Fixed {
-        fn variable(&self, name: &str) -> Option<String> {
-            match name {
-                "A" => Some("one".into()),
-                "EMPTY" => Some(String::new()),
-                "TRICK" => Some("${A}: [x]".into()),
-                _ => None,
-            }
-        }
-
-        fn read(&self, _: &Path) -> Result<String, String> {
-            Err("no such file".into())
-        }
-
-        fn is_exposed(&self, _: &Path) -> bool {
-            false
-        }
-
-        fn matching(&self, _: &Glob) -> Vec<PathBuf> {
-            Vec::new()
-        }
-
-        fn exists(&self, _: &Path) -> bool {
-            false
-        }
-
-        fn zone(&self, name: &str) -> Option<jiff::tz::TimeZone> {
-            jiff::tz::TimeZone::get(name).ok()
-        }
+    fn fixed() -> Paper {
+        Paper::default()
+            .with("$A", "one")
+            .with("$EMPTY", "")
+            .with("$TRICK", "${A}: [x]")
     }
 
     #[test]
@@ -161,7 +133,7 @@ mod tests {
             ("é${A}é", "éoneé"),
         ] {
             let mut mistakes = Vec::new();
-            assert_eq!(replaced(text, &Fixed, &mut mistakes), expected, "{text}");
+            assert_eq!(replaced(text, &fixed(), &mut mistakes), expected, "{text}");
             assert_eq!(mistakes, [], "{text}");
         }
     }
@@ -176,7 +148,7 @@ mod tests {
             ("${A-x}", (0..6, Mistake::Unreadable)),
         ] {
             let mut mistakes = Vec::new();
-            replaced(text, &Fixed, &mut mistakes);
+            replaced(text, &fixed(), &mut mistakes);
             assert_eq!(mistakes, [expected], "{text}");
         }
     }

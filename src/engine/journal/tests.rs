@@ -1,43 +1,11 @@
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 
-use jiff::tz::TimeZone;
 use serde_json::Value;
 
 use super::*;
 use crate::engine::correlate::Role;
-use crate::rules::Surroundings;
-use crate::rules::glob::Glob;
+use crate::rules::paper::Paper;
 use crate::rules::settings::{self, Purpose, Request};
-
-/// One rule file and nothing else.
-struct Paper(String);
-
-impl Surroundings for Paper {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn read(&self, _: &Path) -> Result<String, String> {
-        Ok(self.0.clone())
-    }
-
-    fn matching(&self, _: &Glob) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    fn exists(&self, _: &Path) -> bool {
-        false
-    }
-
-    fn is_exposed(&self, _: &Path) -> bool {
-        false
-    }
-
-    fn zone(&self, _: &str) -> Option<TimeZone> {
-        None
-    }
-}
 
 fn rules(yaml: &str) -> RuleSet {
     let request = Request {
@@ -47,7 +15,8 @@ fn rules(yaml: &str) -> RuleSet {
         machine_name: "test".into(),
         directory: "/".into(),
     };
-    let loaded = settings::load(&request, &Paper(format!("rules:\n{yaml}")));
+    let paper = Paper::default().with("/r.yaml", &format!("rules:\n{yaml}"));
+    let loaded = settings::load(&request, &paper);
     assert!(loaded.settings.is_some(), "{yaml}");
     loaded.settings.unwrap().rule_set
 }

@@ -7,49 +7,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::diagnostic::Paint;
-use crate::rules::glob::Glob;
+use crate::rules::paper::Paper;
 use crate::rules::{Debounce, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
 
 const WEBHOOK: &str = "https://chat.googleapis.com/v1/spaces/AAA/messages?key=k&token=t%3D";
-
-/// A world that is only text: `$NAME` is a variable, anything else a file.
-#[derive(Default)]
-struct Paper(BTreeMap<String, String>);
-
-impl Paper {
-    fn with(mut self, name: &str, text: &str) -> Self {
-        self.0.insert(name.to_owned(), text.to_owned());
-        self
-    }
-}
-
-impl Surroundings for Paper {
-    fn variable(&self, name: &str) -> Option<String> {
-        self.0.get(&format!("${name}")).cloned()
-    }
-
-    fn read(&self, path: &Path) -> Result<String, String> {
-        let text = self.0.get(path.to_str().unwrap_or_default());
-        text.cloned().ok_or_else(|| "no such file".to_owned())
-    }
-
-    fn is_exposed(&self, _: &Path) -> bool {
-        false
-    }
-
-    fn matching(&self, pattern: &Glob) -> Vec<PathBuf> {
-        let paths = self.0.keys().map(PathBuf::from);
-        paths.filter(|path| pattern.matches(path)).collect()
-    }
-
-    fn exists(&self, path: &Path) -> bool {
-        self.read(path).is_ok()
-    }
-
-    fn zone(&self, name: &str) -> Option<jiff::tz::TimeZone> {
-        jiff::tz::TimeZone::get(name).ok()
-    }
-}
 
 fn request() -> Request {
     Request {
