@@ -189,6 +189,10 @@ pub struct CheckArgs {
     #[command(flatten)]
     pub common: Common,
 
+    /// Also measure what it costs to look for the rules
+    #[arg(long)]
+    pub cost: bool,
+
     /// Rule files to check alone, without settings
     #[arg(value_name = "FILE", conflicts_with_all = ["config", "rules"])]
     pub files: Vec<PathBuf>,

@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
+use super::cost;
 use crate::diagnostic::{Paint, Report};
 use crate::rehearsal::trial;
 use crate::rules::settings::{self, Carried, Purpose, Request, Settings};
@@ -18,6 +19,8 @@ pub struct CheckArgs {
     pub rules: Vec<PathBuf>,
     /// Rule files to be checked alone.
     pub files: Vec<PathBuf>,
+    /// Whether to tell what the rules cost.
+    pub cost: bool,
 }
 
 /// Where the check takes place.
@@ -66,6 +69,9 @@ pub fn run(
     let settings = loaded.settings.filter(|_| !loaded.report.has_errors());
     write!(err, "{}", loaded.report.render(paint))?;
     writeln!(err, "{}", summary(&loaded.report, settings.as_ref()))?;
+    if let Some(settings) = settings.as_ref().filter(|_| args.cost) {
+        cost::write(&settings.rule_set, err)?;
+    }
     Ok(match settings {
         Some(_) => Verdict::Fine,
         None => Verdict::Mistakes,

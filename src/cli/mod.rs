@@ -15,6 +15,8 @@ mod journal;
 
 pub mod check;
 
+mod cost;
+
 pub mod explain;
 
 pub mod packs;
@@ -107,6 +109,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
                     config: args.common.config,
                     rules: args.common.rules,
                     files: args.files,
+                    cost: args.cost,
                 },
                 &check::Here {
                     machine_name: machine_name(),
