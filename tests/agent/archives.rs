@@ -6,17 +6,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use crate::support::{Space, World, wait_for};
-
-const COUNTED: &str = "
-rules:
-  - key: counted
-    files: [LOGS/app.log]
-    match: 'SEQ=(?<seq>\\d+)'
-    debounce: {every: 200ms, max: 400ms}
-    title: 'n={{ count }}'
-    text: '{{ line }}'
-";
+use crate::support::{World, stopped_after, wait_for};
 
 /// The tools and the endings of what they make.
 const TOOLS: [(&str, &str); 4] = [
@@ -54,13 +44,7 @@ fn compressed(tool: &str, bytes: &[u8]) -> Vec<u8> {
 #[ignore = "needs the compressors"]
 fn b6_b7_the_unread_rest_is_in_an_archive() {
     for (tool, ending) in TOOLS {
-        let space = Space::new();
-        let mut world = World::new(&space, COUNTED);
-        let mut log = world.log("app.log");
-        world.start();
-        log.numbers(3);
-        space.wait_events(3);
-        assert!(world.stop().success());
+        let (space, mut world, mut log) = stopped_after(3);
         log.numbers(2_000);
         fs::rename(&log.path, world.path("logs/app.log.2")).unwrap();
         log.numbers(500);
@@ -86,13 +70,7 @@ fn b6_b7_the_unread_rest_is_in_an_archive() {
 #[ignore = "needs the compressors"]
 fn b7_members_behind_each_other_are_one_archive() {
     for (tool, ending) in TOOLS {
-        let space = Space::new();
-        let mut world = World::new(&space, COUNTED);
-        let mut log = world.log("app.log");
-        world.start();
-        log.numbers(3);
-        space.wait_events(3);
-        assert!(world.stop().success());
+        let (space, mut world, mut log) = stopped_after(3);
         log.numbers(100);
         let text = fs::read(&log.path).unwrap();
         let (one, other) = text.split_at(text.len() / 2);
@@ -111,13 +89,7 @@ fn b7_members_behind_each_other_are_one_archive() {
 #[test]
 #[ignore = "needs the compressors"]
 fn b7_an_archive_in_the_making_is_waited_for() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
-    log.numbers(3);
-    space.wait_events(3);
-    assert!(world.stop().success());
+    let (space, mut world, mut log) = stopped_after(3);
     log.numbers(20_000);
     let whole = compressed("gzip", &fs::read(&log.path).unwrap());
     let archive = world.path("logs/app.log.1.gz");

@@ -104,9 +104,8 @@ fn lines(n_lines: u64, what: &str) -> String {
 fn an_inode_number_is_given_out_again(way: Way) {
     for inode_bytes in ["256", "128"] {
         let space = Space::new();
-        let mut world = World::new(&space, COUNTED);
+        let mut world = way.world(&space, COUNTED);
         let _mounted = ext4(&world, inode_bytes);
-        way.choose(&mut world);
         let log = world.log("app.log");
         world.start();
         log.raw(lines(100, "first").as_bytes());
@@ -126,9 +125,8 @@ fn an_inode_number_is_given_out_again(way: Way) {
 fn an_inode_number_is_given_out_again_while_stopped(way: Way) {
     for (inode_bytes, n_lines) in [("256", 3), ("256", 100), ("256", 500), ("128", 3)] {
         let space = Space::new();
-        let mut world = World::new(&space, COUNTED);
+        let mut world = way.world(&space, COUNTED);
         let _mounted = ext4(&world, inode_bytes);
-        way.choose(&mut world);
         let log = world.log("app.log");
         world.start();
         log.raw(lines(100, "older").as_bytes());
@@ -145,9 +143,8 @@ fn an_inode_number_is_given_out_again_while_stopped(way: Way) {
 /// E7, A9: the file system goes and comes back, also as another device.
 fn unmounted_and_mounted_again(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
+    let mut world = way.world(&space, COUNTED);
     let mounted = ext4(&world, "256");
-    way.choose(&mut world);
     let mut log = world.log("app.log");
     world.start();
     log.numbers(5);
@@ -190,8 +187,7 @@ fn unmounted_and_mounted_again(way: Way) {
 /// E14: a file of an image's layer is copied up when it is written.
 fn a_file_from_a_lower_layer_is_appended(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
+    let mut world = way.world(&space, COUNTED);
     for name in ["lower", "upper", "work"] {
         fs::create_dir(world.path(name)).unwrap();
     }
@@ -219,8 +215,7 @@ fn a_file_from_a_lower_layer_is_appended(way: Way) {
 /// B22: a single file is mounted, and rotated where it comes from.
 fn a_file_is_mounted_alone(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
+    let mut world = way.world(&space, COUNTED);
     fs::create_dir(world.path("outside")).unwrap();
     let outside = world.path("outside/app.log");
     fs::write(&outside, "").unwrap();
@@ -257,8 +252,7 @@ fn a_file_is_mounted_alone(way: Way) {
 /// E4: a thousand nested directories, each made and filled in one burst.
 fn directories_are_made_in_one_burst(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
-    way.choose(&mut world);
+    let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
     world.start();
     let logs = world.path("logs");
     for burst in 0..1_000 {
@@ -273,8 +267,7 @@ fn directories_are_made_in_one_burst(way: Way) {
 /// E5: lines come while the directories are being met.
 fn written_while_watches_are_made(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
-    way.choose(&mut world);
+    let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
     world.start();
     for n in 0..100 {
         let directory = world.path(&format!("logs/{n}/inner"));
@@ -302,16 +295,13 @@ fn with_failing_reads(world: &mut World, path: &Path, how: &str) {
 /// E22: the others do not wait for a file that cannot be read.
 fn one_broken_file_holds_nobody_up(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
+    let mut world = way.world(&space, COUNTED);
     let mut bad = world.log("bad.log");
     let mut good = world.log("good.log");
     with_failing_reads(&mut world, &bad.path, "error=EIO:when=1..3");
     world.start();
     bad.numbers(3);
-    wait_for("it is told", || {
-        world.stderr().contains("cannot be read").then_some(())
-    });
+    world.wait_said("cannot be read");
     good.numbers(4);
     space.wait_events(4);
     space.wait_events(7);
@@ -321,8 +311,7 @@ fn one_broken_file_holds_nobody_up(way: Way) {
 /// E21: a handle that went stale is opened again at once.
 fn a_stale_handle_is_opened_again(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
+    let mut world = way.world(&space, COUNTED);
     let mut log = world.log("app.log");
     with_failing_reads(&mut world, &log.path, "error=ESTALE:when=3+40");
     world.start();
@@ -407,9 +396,7 @@ fn without_room(limit: &str, value: &str) {
     let more = format!("echo 1000 > /proc/sys/user/{limit}");
     let pid = world.pid().to_string();
     run("nsenter", &["--user", "--target", &pid, "sh", "-c", &more]);
-    wait_for("everything is watched again", || {
-        world.stderr().contains("watched again").then_some(())
-    });
+    world.wait_said("watched again");
     for log in &mut logs {
         log.numbers(1);
     }

@@ -4,7 +4,7 @@
 //! would be now is written beside the build, to be read and, if it reads better,
 //! taken over.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
@@ -12,58 +12,20 @@ use logcrier::engine::events::{Event, EventId, InstanceId};
 use logcrier::engine::message::{self, Draft, Reason, Surface, Tally};
 use logcrier::engine::scan::Sample;
 use logcrier::engine::time::Wall;
-use logcrier::rules::settings::{Purpose, Request, load};
-use logcrier::rules::{Rule, Surroundings, glob::Glob};
+use logcrier::rules::Rule;
 use logcrier::sandbox::contract;
 use proptest::prelude::*;
 
+use crate::support::rules_of;
+
 const CATALOGUE: &str = include_str!("messages.txt");
-
-/// One file of rules and nothing else.
-struct Paper(String);
-
-impl Surroundings for Paper {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn read(&self, _: &Path) -> Result<String, String> {
-        Ok(self.0.clone())
-    }
-
-    fn is_exposed(&self, _: &Path) -> bool {
-        false
-    }
-
-    fn matching(&self, _: &Glob) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    fn exists(&self, _: &Path) -> bool {
-        true
-    }
-
-    fn zone(&self, name: &str) -> Option<TimeZone> {
-        TimeZone::get(name).ok()
-    }
-}
 
 /// A rule with more fields than these, as YAML in one line.
 fn rule(fields: &str) -> Arc<Rule> {
     let text = format!(
         "rules: [{{key: ssh, files: /a, match: '(?<user>\\w+) from (?<ip>\\S+)', by: [ip], {fields}}}]"
     );
-    let request = Request {
-        config: None,
-        rules: vec!["rules.yaml".into()],
-        purpose: Purpose::LoneRules,
-        machine_name: "web-03".into(),
-        directory: "/".into(),
-    };
-    let loaded = load(&request, &Paper(text));
-    let said = loaded.report.render(logcrier::diagnostic::Paint::Plain);
-    let rules = loaded.settings.unwrap_or_else(|| panic!("{said}")).rule_set;
-    rules.rules[0].clone()
+    rules_of(&text).rules[0].clone()
 }
 
 const NOON: Wall = Wall(1_795_348_800_000_000);

@@ -1,56 +1,13 @@
 //! Logs of the past: lived through on their own time, and told of.
 
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 use logcrier::engine::time::Wall;
 use logcrier::rehearsal::history::{Chronicle, Log, Source, replay};
-use logcrier::rules::settings::{Purpose, Request, load};
-use logcrier::rules::{RuleSet, Surroundings, glob::Glob};
+use logcrier::rules::RuleSet;
 
-use crate::support::World;
-
-/// One file of rules and nothing else.
-struct Paper(String);
-
-impl Surroundings for Paper {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn read(&self, _: &Path) -> Result<String, String> {
-        Ok(self.0.clone())
-    }
-
-    fn matching(&self, _: &Glob) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    fn exists(&self, _: &Path) -> bool {
-        true
-    }
-
-    fn is_exposed(&self, _: &Path) -> bool {
-        false
-    }
-
-    fn zone(&self, name: &str) -> Option<TimeZone> {
-        TimeZone::get(name).ok()
-    }
-}
-
-fn rules(text: &str) -> RuleSet {
-    let request = Request {
-        config: None,
-        rules: vec!["rules.yaml".into()],
-        purpose: Purpose::LoneRules,
-        machine_name: "web-03".into(),
-        directory: "/".into(),
-    };
-    let loaded = load(&request, &Paper(text.to_owned()));
-    loaded.settings.unwrap().rule_set
-}
+use crate::support::{World, rules_of};
 
 /// Logs in memory, given out in pieces.
 struct Pieces {
@@ -120,7 +77,7 @@ fn time_is_that_of_the_records() {
 2026-11-21T11:30:00Z INFO end
 ";
     for size in [1, 7, 64, 100_000] {
-        let chronicle = lived(&rules(RULES), &[log], size);
+        let chronicle = lived(&rules_of(RULES), &[log], size);
         let expected = owned(&[
             ("10:00:01", 1),
             ("10:05:01", 2),
@@ -142,7 +99,7 @@ fn time_is_that_of_the_records() {
 fn several_logs_are_one_story() {
     let today = "2026-11-21T10:00:00Z ERROR disk\n2026-11-21T10:06:00Z ERROR disk\n";
     let yesterday = "2026-11-20T10:00:00Z ERROR disk\n2026-11-20T10:01:00Z ERROR disk\n";
-    let chronicle = lived(&rules(RULES), &[today, yesterday], 50);
+    let chronicle = lived(&rules_of(RULES), &[today, yesterday], 50);
     assert_eq!(chronicle.began, at("2026-11-20T09:59:59Z"));
     let expected = owned(&[
         ("10:00:00", 1),
@@ -162,7 +119,7 @@ ERROR disk
   and on
 ERROR disk
 ";
-    let chronicle = lived(&rules(RULES), &[log], 1_000);
+    let chronicle = lived(&rules_of(RULES), &[log], 1_000);
     assert_eq!(
         posts(&chronicle),
         owned(&[("10:00:00", 1), ("10:20:00", 1)])
@@ -172,7 +129,7 @@ ERROR disk
 
 #[test]
 fn a_storm_keeps_to_the_quota_and_loses_no_count() {
-    let set = rules("rules: [{key: e, files: /x, match: ERROR, debounce: none}]");
+    let set = rules_of("rules: [{key: e, files: /x, match: ERROR, debounce: none}]");
     let mut log = String::new();
     for n in 0..5_000 {
         let secs = n / 50;
@@ -203,10 +160,10 @@ fn big_logs_and_endless_lines_are_read_through() {
     }
     log.push_str(&"x".repeat(9 << 20));
     log.push_str("\n2026-11-21T10:30:00Z ERROR disk");
-    let chronicle = lived(&rules(RULES), &[&log], 256 << 10);
+    let chronicle = lived(&rules_of(RULES), &[&log], 256 << 10);
     assert_eq!(posts(&chronicle), owned(&[("10:30:00", 1)]));
     let binary = "\0\u{1}\0\u{2}".repeat(5_000);
-    let chronicle = lived(&rules(RULES), &[&binary, "ERROR disk\n"], 256 << 10);
+    let chronicle = lived(&rules_of(RULES), &[&binary, "ERROR disk\n"], 256 << 10);
     assert_eq!(chronicle.troubles.len(), 1);
     assert_eq!(chronicle.said.len(), 1);
 }

@@ -29,8 +29,7 @@ both_ways! {
 /// A14: a byte that is no text, and a newline, in a name.
 fn names_that_are_no_text(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
+    let mut world = way.world(&space, COUNTED);
     world.start();
     for name in [
         &b"caf\xff.log"[..],
@@ -51,8 +50,7 @@ fn names_that_are_no_text(way: Way) {
 /// B12: the directory of the logs is renamed away and made anew.
 fn a_directory_is_renamed_away(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/app/*.log"));
-    way.choose(&mut world);
+    let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/app/*.log"));
     fs::create_dir(world.path("logs/app")).unwrap();
     let mut old = world.log("app/a.log");
     world.start();
@@ -73,8 +71,7 @@ fn a_directory_is_renamed_away(way: Way) {
 /// E6: a watched directory is deleted and made again, with files in it at once.
 fn a_directory_is_made_anew_again_and_again(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/a/b/*.log"));
-    way.choose(&mut world);
+    let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/a/b/*.log"));
     world.start();
     for round in 1..=20 {
         fs::create_dir_all(world.path("logs/a/b")).unwrap();
@@ -89,11 +86,7 @@ fn a_directory_is_made_anew_again_and_again(way: Way) {
 
 /// B15: what is unread of a deleted file is read, and then it is closed.
 fn deleted_with_much_unread(way: Way) {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, world, mut log) = way.running();
     log.numbers(1);
     space.wait_events(1);
     world.signal(Signal::STOP);
@@ -115,11 +108,7 @@ fn deleted_with_much_unread(way: Way) {
 
 /// B16: a deleted file that was read to its end is closed.
 fn deleted_files_are_let_go(way: Way) {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, world, mut log) = way.running();
     log.numbers(1);
     space.wait_events(1);
     fs::remove_file(&log.path).unwrap();
@@ -140,8 +129,7 @@ fn wait_until_closed(world: &World, name: &str) {
 /// E12, F8, F9: twice as many files as descriptors, all of them busy.
 fn many_files_and_few_descriptors(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
+    let mut world = way.world(&space, COUNTED);
     world.write("few", "ulimit -n 100\nexec \"$@\"\n");
     world.wrapper = format!("sh {}", world.path("few").display());
     let mut logs: Vec<Log> = (0..200).map(|n| world.log(&format!("{n}.log"))).collect();
@@ -169,8 +157,7 @@ fn many_files_and_few_descriptors(way: Way) {
 /// E17: what is no regular file is not even opened.
 fn pipes_sockets_and_devices_are_left_alone(way: Way) {
     let space = Space::new();
-    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/*"));
-    way.choose(&mut world);
+    let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/*"));
     let logs = world.path("logs");
     let pipe = logs.join("pipe.log");
     let mode = rustix::fs::Mode::from_raw_mode(0o666);
@@ -242,9 +229,7 @@ fn permission_is_lost_and_regained(way: Way) {
     let mode = |mode| fs::set_permissions(&log.path, fs::Permissions::from_mode(mode)).unwrap();
     mode(0o000);
     world.start();
-    wait_for("it is told", || {
-        world.stderr().contains("cannot be read").then_some(())
-    });
+    world.wait_said("cannot be read");
     log.raw(b"SEQ=3 while it is closed\nSEQ=4\n");
     mode(0o644);
     space.wait_events(5);
@@ -256,8 +241,7 @@ fn permission_is_lost_and_regained(way: Way) {
 fn links_are_turned_at_any_step(way: Way) {
     let space = Space::new();
     let files = "[LOGS/current/app.log, LOGS/dangling.log]";
-    let mut world = World::new(&space, &COUNTED.replace("[LOGS/*.log]", files));
-    way.choose(&mut world);
+    let mut world = way.world(&space, &COUNTED.replace("[LOGS/*.log]", files));
     let logs = world.path("logs");
     let at = |name: &str| logs.join(name);
     let turn = |link: &str, to: &str| {
@@ -293,11 +277,7 @@ fn links_are_turned_at_any_step(way: Way) {
 
 /// E15: nobody can tell two writes apart by their times.
 fn two_writes_within_a_tick_and_a_time_that_goes_back(way: Way) {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    way.choose(&mut world);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, _world, mut log) = way.running();
     log.numbers(1);
     log.numbers(1);
     space.wait_events(2);

@@ -16,7 +16,6 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,15 +24,19 @@ use logcrier::engine::commit::{Commit, Image};
 use logcrier::engine::identity::{Facts, Place, fingerprint};
 use logcrier::engine::message::Surface;
 use logcrier::engine::outbox::Post;
-use logcrier::engine::scan::{REGION_BYTES_MAX, Region, scan};
+use logcrier::engine::scan::{REGION_BYTES_MAX, scan};
 use logcrier::engine::schedule::{Entry, Found, Listing, Look, Noticing, ReadDone, Turn};
 use logcrier::engine::time::{Moment, Now, Wall};
 use logcrier::engine::{Action, Config, Engine, Input};
 use logcrier::host::clock;
 use logcrier::host::store::Store;
-use logcrier::rules::glob::Glob;
+use logcrier::rules::RuleSet;
 use logcrier::rules::settings::{Purpose, Request, load};
-use logcrier::rules::{RuleSet, Surroundings};
+
+#[path = "../agent/support/paper.rs"]
+mod paper;
+
+use paper::Paper;
 
 /// Lines of a storm.
 const LINES: u64 = 1_000_000;
@@ -70,35 +73,6 @@ fn main() -> std::io::Result<()> {
         storm.tell(&mut out, name)?;
     }
     full_outbox(&mut out)
-}
-
-/// Settings that are only text.
-struct Paper(String);
-
-impl Surroundings for Paper {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn read(&self, _: &Path) -> Result<String, String> {
-        Ok(self.0.clone())
-    }
-
-    fn is_exposed(&self, _: &Path) -> bool {
-        false
-    }
-
-    fn matching(&self, _: &Glob) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    fn exists(&self, _: &Path) -> bool {
-        true
-    }
-
-    fn zone(&self, _: &str) -> Option<jiff::tz::TimeZone> {
-        None
-    }
 }
 
 fn rules(how: &str) -> Arc<RuleSet> {
@@ -278,14 +252,7 @@ impl Storm {
                 let bytes = self.bytes(read.offset, end);
                 let before = self.bytes(read.offset.saturating_sub(64), read.offset);
                 let began = cpu();
-                let region = Region {
-                    bytes: &bytes,
-                    offset: read.offset,
-                    before: &before,
-                    skipping: read.skipping,
-                    ending: read.ending,
-                };
-                let scanned = scan(region, &read.searcher);
+                let scanned = scan(read.region(&bytes, &before), &read.searcher);
                 self.busy += cpu() - began;
                 let at_end = end == facts.size;
                 let input = Input::Read {

@@ -5,14 +5,11 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::process::Signal;
 
-use crate::support::{COUNTED, Space, World, wait_for};
+use crate::support::{COUNTED, Space, World, running, stopped_after, wait_for};
 
 #[test]
 fn rotated_while_running_with_a_writer_that_keeps_the_old_file() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, mut world, mut log) = running();
     log.numbers(3);
     space.wait_events(3);
     let mut old = fs::OpenOptions::new().append(true).open(&log.path).unwrap();
@@ -26,13 +23,7 @@ fn rotated_while_running_with_a_writer_that_keeps_the_old_file() {
 
 #[test]
 fn rotated_while_stopped() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
-    log.numbers(3);
-    space.wait_events(3);
-    assert!(world.stop().success());
+    let (space, mut world, mut log) = stopped_after(3);
     log.numbers(5);
     fs::rename(&log.path, world.path("logs/app.log.1")).unwrap();
     log.numbers(7);
@@ -44,10 +35,7 @@ fn rotated_while_stopped() {
 
 #[test]
 fn truncated_while_running() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, _world, mut log) = running();
     log.numbers(10);
     space.wait_events(10);
     fs::OpenOptions::new()

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::Signal;
 
-use crate::support::{COUNTED, Space, World, wait_for, wished};
+use crate::support::{COUNTED, Space, World, running, wait_for, wished};
 
 #[test]
 fn a_manager_with_a_watchdog_gets_signs_of_life() {
@@ -72,15 +72,10 @@ fn killed_at_any_moment_under_load() {
 
 #[test]
 fn stopped_while_the_space_does_not_answer() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, mut world, mut log) = running();
     space.fault("hang:1");
     log.numbers(1);
-    wait_for("the request is in flight", || {
-        (!space.handle.requests().is_empty()).then_some(())
-    });
+    space.wait_asked();
     assert_eq!(world.stop().code(), Some(0));
     // What became of the request is not known: the same one is made again.
     world.start();
@@ -90,15 +85,10 @@ fn stopped_while_the_space_does_not_answer() {
 
 #[test]
 fn a_second_wish_to_stop_is_granted_at_once() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, mut world, mut log) = running();
     space.fault("hang");
     log.numbers(1);
-    wait_for("the request is in flight", || {
-        (!space.handle.requests().is_empty()).then_some(())
-    });
+    space.wait_asked();
     world.signal(Signal::TERM);
     world.wait_told("STOPPING=1");
     // The first ones after it are taken for the same wish.
@@ -111,9 +101,7 @@ fn two_agents_on_one_state() {
     let space = Space::new();
     let mut world = World::new(&space, COUNTED);
     world.start();
-    let second = world.run(&["run", "--config", "logcrier.yaml"]);
-    let stderr = String::from_utf8_lossy(&second.stderr);
-    assert_eq!(second.status.code(), Some(1), "{stderr}");
+    let stderr = world.fail_to_run();
     let state = world.path("state").display().to_string();
     assert!(
         stderr.contains("another logcrier") && stderr.contains(&state),
@@ -157,19 +145,14 @@ fn state_that_cannot_be_written_is_named() {
     let space = Space::new();
     let world = World::new(&space, COUNTED);
     world.write("state", "a file, not a directory");
-    let ended = world.run(&["run", "--config", "logcrier.yaml"]);
-    let stderr = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    let stderr = world.fail_to_run();
     let state = world.path("state").display().to_string();
     assert!(stderr.contains(&state), "{stderr}");
 }
 
 #[test]
 fn rules_change_while_it_runs() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, mut world, mut log) = running();
     log.numbers(2);
     space.wait_events(2);
     world.write_rules("rules: [{key: broken, mach: x}]");

@@ -3,21 +3,16 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::support::{COUNTED, Space, World, wait_for};
+use crate::support::{Space, World, running, wait_for};
 
 #[test]
 fn nothing_that_is_written_holds_the_token() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, mut world, mut log) = running();
     log.numbers(2);
     space.wait_events(2);
     space.fault("403");
     log.numbers(5);
-    wait_for("the refusal is told", || {
-        world.stderr().contains("refuses messages").then_some(())
-    });
+    world.wait_said("refuses messages");
     assert!(world.stop().success());
     let url = space.handle.webhook_url("ops");
     let query = url.split('?').nth(1).unwrap();

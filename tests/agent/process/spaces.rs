@@ -1,13 +1,12 @@
 //! The way to the spaces: lost answers, proxies, authorities, and other spaces.
 
-use crate::support::{COUNTED, Space, Tls, World, n_of, wait_for};
+use std::process::Output;
+
+use crate::support::{COUNTED, Space, Tls, World, n_of, running, wait_for};
 
 #[test]
 fn answers_that_are_lost_lead_to_the_same_request() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, _world, mut log) = running();
     space.fault("lost:2");
     log.numbers(1);
     let message = wait_for("the message was asked for again", || {
@@ -22,15 +21,10 @@ fn answers_that_are_lost_lead_to_the_same_request() {
 
 #[test]
 fn a_space_that_is_down_costs_nothing() {
-    let space = Space::new();
-    let mut world = World::new(&space, COUNTED);
-    let mut log = world.log("app.log");
-    world.start();
+    let (space, mut world, mut log) = running();
     let handle = space.go_away();
     log.numbers(500);
-    wait_for("the trouble is told", || {
-        world.stderr().contains("cannot post").then_some(())
-    });
+    world.wait_said("cannot post");
     world.kill();
     log.numbers(500);
     let space = Space::back(handle);
@@ -39,18 +33,18 @@ fn a_space_that_is_down_costs_nothing() {
     space.assert_clean();
 }
 
+/// Sends a text to the space `ops`.
+fn send(world: &World, text: &str) -> Output {
+    let config = ["--config", "logcrier.yaml"];
+    let args = [&["send"], &config[..], &["--space", "ops", text]];
+    world.run(&args.concat())
+}
+
 #[test]
 fn sent_by_hand() {
     let space = Space::new();
     let world = World::new(&space, COUNTED);
-    let sent = world.run(&[
-        "send",
-        "--config",
-        "logcrier.yaml",
-        "--space",
-        "ops",
-        "hello <users/all>",
-    ]);
+    let sent = send(&world, "hello <users/all>");
     assert!(
         sent.status.success(),
         "{}",
@@ -64,14 +58,7 @@ fn sent_by_hand() {
     );
     space.assert_clean();
     space.fault("403");
-    let refused = world.run(&[
-        "send",
-        "--config",
-        "logcrier.yaml",
-        "--space",
-        "ops",
-        "hello",
-    ]);
+    let refused = send(&world, "hello");
     assert_eq!(refused.status.code(), Some(1));
     let stderr = String::from_utf8_lossy(&refused.stderr);
     assert!(
@@ -97,9 +84,7 @@ fn tls_with_an_authority_of_ones_own() {
     let mut log = world.log("app.log");
     world.start();
     log.numbers(1);
-    wait_for("the certificate is not trusted", || {
-        world.stderr().contains("UnknownIssuer").then_some(())
-    });
+    world.wait_said("UnknownIssuer");
     assert!(world.stderr().contains("`ca_file`"), "{}", world.stderr());
     assert!(world.stop().success());
     world.write("ca.pem", &tls.authority);
@@ -109,9 +94,7 @@ fn tls_with_an_authority_of_ones_own() {
     space.assert_clean();
     assert!(world.stop().success());
     world.write("ca.pem", "no certificate");
-    let ended = world.run(&["run", "--config", "logcrier.yaml"]);
-    let stderr = String::from_utf8_lossy(&ended.stderr);
-    assert_eq!(ended.status.code(), Some(1), "{stderr}");
+    let stderr = world.fail_to_run();
     assert!(stderr.contains("ca.pem"), "{stderr}");
 }
 
@@ -188,8 +171,6 @@ fn the_proxy_of_the_settings_is_asked() {
         "{asked}"
     );
     drop(client);
-    wait_for("it is told", || {
-        world.stderr().contains("cannot post").then_some(())
-    });
+    world.wait_said("cannot post");
     assert!(!world.stderr().contains("swordfish"), "{}", world.stderr());
 }

@@ -12,9 +12,16 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use logcrier::diagnostic::Paint;
+use logcrier::rules::RuleSet;
+use logcrier::rules::settings::{Purpose, Request, load};
 use logcrier::sandbox::space::{Delivered, Quota};
 use logcrier::sandbox::{Handle, Options, Sandbox};
 use tokio::sync::oneshot;
+
+mod paper;
+
+use paper::Paper;
 
 /// How long anything may take that should take no time.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -32,6 +39,39 @@ rules:
     title: 'n={{ count }}'
     text: '{{ line }}'
 ";
+
+/// An agent that runs by [`COUNTED`], its space, and the log that it follows.
+pub(crate) fn running() -> (Space, World, Log) {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    let log = world.log("app.log");
+    world.start();
+    (space, world, log)
+}
+
+/// The same after it counted so many lines and was stopped.
+pub(crate) fn stopped_after(n_lines: u64) -> (Space, World, Log) {
+    let (space, mut world, mut log) = running();
+    log.numbers(n_lines);
+    space.wait_events(n_lines);
+    assert!(world.stop().success());
+    (space, world, log)
+}
+
+/// The rules of a text.
+pub(crate) fn rules_of(text: &str) -> RuleSet {
+    let request = Request {
+        config: None,
+        rules: vec!["rules.yaml".into()],
+        purpose: Purpose::LoneRules,
+        machine_name: "web-03".into(),
+        directory: "/".into(),
+    };
+    let loaded = load(&request, &Paper(text.to_owned()));
+    let said = loaded.report.render(Paint::Plain);
+    let settings = loaded.settings.unwrap_or_else(|| panic!("{said}"));
+    settings.rule_set
+}
 
 /// Waits until `condition` gives something; fails with `what` when it takes too long.
 pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
@@ -147,6 +187,13 @@ impl Space {
             .iter()
             .map(|message| n_of(&message.text))
             .sum()
+    }
+
+    /// Waits until something was asked of the space, whatever came of it.
+    pub(crate) fn wait_asked(&self) {
+        wait_for("the request is in flight", || {
+            (!self.handle.requests().is_empty()).then_some(())
+        });
     }
 
     /// Waits until all messages together speak for so many events.
@@ -418,6 +465,21 @@ impl World {
     /// All that the agent logged.
     pub(crate) fn stderr(&self) -> String {
         fs::read_to_string(self.path("stderr")).unwrap_or_default()
+    }
+
+    /// Waits until the agent logs this.
+    pub(crate) fn wait_said(&self, what: &str) {
+        wait_for(&format!("it says: {what}"), || {
+            self.stderr().contains(what).then_some(())
+        });
+    }
+
+    /// Starts an agent that cannot run, and returns what it says.
+    pub(crate) fn fail_to_run(&self) -> String {
+        let ended = self.run(&["run", "--config", "logcrier.yaml"]);
+        let stderr = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{stderr}");
+        stderr
     }
 
     /// The bytes of all files in a directory of this world.
