@@ -79,12 +79,12 @@ impl Journal {
 
     /// Ends the child that follows the journal.
     fn end_child(&self) {
-        let pid = wait_for("the child's number", || {
-            let text = fs::read_to_string(self.world.path("bin/child")).ok()?;
-            text.trim().parse().ok()
+        // What is read may be half written, or tell of the child before it.
+        wait_for("the child is ended", || {
+            let pid = fs::read_to_string(self.world.path("bin/child")).ok()?;
+            let pid = rustix::process::Pid::from_raw(pid.trim().parse().ok()?)?;
+            rustix::process::kill_process(pid, rustix::process::Signal::TERM).ok()
         });
-        let pid = rustix::process::Pid::from_raw(pid).unwrap();
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 }
 
@@ -134,22 +134,10 @@ fn a_child_that_ends_is_started_again_behind_what_was_read() {
     journal.entry("trouble 1");
     space.wait(1);
     journal.end_child();
-    wait_for("it is told", || {
-        journal
-            .world
-            .stderr()
-            .contains("the journal cannot be read")
-            .then_some(())
-    });
+    journal.world.wait_said("the journal cannot be read");
     journal.entry("trouble 2");
     space.wait_events(2);
-    wait_for("it is told", || {
-        journal
-            .world
-            .stderr()
-            .contains("can be read again")
-            .then_some(())
-    });
+    journal.world.wait_said("can be read again");
 }
 
 #[test]
