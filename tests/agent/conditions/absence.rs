@@ -1,16 +1,12 @@
 //! What is said because nothing came.
 
-use super::check;
+use super::{check, missed_after};
 use crate::world::told::Wanted;
 
 #[test]
 fn silence_is_the_alarm() {
     check(
-        Wanted {
-            absent: Some(3_600),
-            one_instance: true,
-            ..Wanted::default()
-        },
+        missed_after(3_600),
         "
         00:00 log app.log
         00:00 start
@@ -28,11 +24,7 @@ fn silence_is_the_alarm() {
 #[test]
 fn a_rule_is_missed_from_its_first_load_on() {
     check(
-        Wanted {
-            absent: Some(3_600),
-            one_instance: true,
-            ..Wanted::default()
-        },
+        missed_after(3_600),
         "
         00:00 start
         10:00 kill
@@ -47,11 +39,7 @@ fn a_rule_is_missed_from_its_first_load_on() {
 #[test]
 fn what_came_while_it_was_down_is_not_missed() {
     check(
-        Wanted {
-            absent: Some(600),
-            one_instance: true,
-            ..Wanted::default()
-        },
+        missed_after(600),
         "
         00:00 log app.log
         00:00 start

@@ -1,6 +1,6 @@
 //! Rules that change while something is counted, open or waited for.
 
-use super::{alpha, check, resolved, three_a_minute};
+use super::{alpha, check, missed_after, resolved, three_a_minute};
 use crate::world::script::check_said;
 use crate::world::told::{Told, Wanted};
 
@@ -106,11 +106,7 @@ fn a_changed_quiet_is_reckoned_anew() {
 #[test]
 fn a_changed_absence_is_reckoned_anew() {
     check(
-        Wanted {
-            absent: Some(3_600),
-            one_instance: true,
-            ..Wanted::default()
-        },
+        missed_after(3_600),
         "
         00:00 log app.log
         00:00 start

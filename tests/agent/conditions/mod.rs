@@ -36,6 +36,15 @@ fn three_a_minute() -> Wanted {
     }
 }
 
+/// Any record is a sign of life, and none may stay away for so many seconds.
+fn missed_after(secs: u64) -> Wanted {
+    Wanted {
+        absent: Some(secs),
+        one_instance: true,
+        ..Wanted::default()
+    }
+}
+
 fn resolved() -> Wanted {
     Wanted {
         resolve: Some(0),

@@ -11,6 +11,7 @@ mod identity;
 
 mod truncation;
 
+use crate::scenarios::{alpha, debounced};
 use crate::world::told::Told;
 
 /// What says of three lines, one after the other, that each was heard of once.
@@ -20,14 +21,10 @@ const ONE_TWO_THREE: &str = "
     02:00 alpha k3 first 1
 ";
 
-fn alpha() -> Told {
-    Told::new("alpha")
-}
-
-/// As `alpha`, with another debounce.
-fn debounced(debounce: Debounce) -> Told {
+/// A rule that follows rotated files as well, and says each of its events.
+fn rotated_too() -> Told {
     Told {
-        debounce,
-        ..alpha()
+        glob: "/logs/app.log*".into(),
+        ..debounced(Debounce::None)
     }
 }

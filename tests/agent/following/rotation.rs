@@ -5,10 +5,9 @@ use std::time::Duration;
 use logcrier::engine::schedule::Noticing;
 use logcrier::rules::Debounce;
 
-use super::{ONE_TWO_THREE, alpha, debounced};
+use super::{ONE_TWO_THREE, alpha, debounced, rotated_too};
 use crate::world::World;
 use crate::world::script::check;
-use crate::world::told::Told;
 use crate::world::writers::Style;
 
 /// Situation B5: of the generation in the middle nobody knew.
@@ -135,12 +134,8 @@ fn b5_b6_two_archives_are_read_oldest_first() {
 /// Situation B8: the pattern names the rotated files as well.
 #[test]
 fn b8_a_renamed_file_that_the_pattern_names_is_not_read_again() {
-    let all = Told {
-        glob: "/logs/app.log*".into(),
-        ..debounced(Debounce::None)
-    };
     check(
-        all,
+        rotated_too(),
         "
         00:00 log app.log
         00:00 start

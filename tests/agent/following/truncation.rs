@@ -2,19 +2,14 @@
 
 use logcrier::rules::Debounce;
 
-use super::{ONE_TWO_THREE, alpha, debounced};
+use super::{ONE_TWO_THREE, alpha, debounced, rotated_too};
 use crate::world::script::check;
-use crate::world::told::Told;
 
 /// Situations C6 and B21: the copy has a name that the rules follow.
 #[test]
 fn c6_b21_a_copy_that_the_pattern_names_is_not_read_again() {
-    let all = Told {
-        glob: "/logs/app.log*".into(),
-        ..debounced(Debounce::None)
-    };
     check(
-        all,
+        rotated_too(),
         "
         00:00 log app.log
         00:00 start

@@ -2,18 +2,14 @@
 
 use logcrier::rules::{Debounce, Severity};
 
-use super::{alpha, threaded};
+use super::{alpha, beta, threaded};
 use crate::world::script::{check, check_all};
 use crate::world::told::Told;
 
 #[test]
 fn the_worst_goes_first() {
-    let beta = Told {
-        severity: Severity::Critical,
-        ..Told::new("beta")
-    };
     check_all(
-        vec![alpha(), beta],
+        vec![alpha(), beta(Severity::Critical)],
         "
         00:00 log app.log
         00:00 start
@@ -66,12 +62,8 @@ fn a_few_wait_their_turn() {
 
 #[test]
 fn many_threads_become_one_digest_a_minute() {
-    let beta = Told {
-        severity: Severity::Critical,
-        ..Told::new("beta")
-    };
     check_all(
-        vec![threaded(Severity::Warning), beta],
+        vec![threaded(Severity::Warning), beta(Severity::Critical)],
         "
         00:00 log app.log
         00:00 start
@@ -135,12 +127,8 @@ fn killed_while_a_digest_is_on_its_way() {
 
 #[test]
 fn even_the_worst_does_not_starve_the_rest() {
-    let beta = Told {
-        severity: Severity::Info,
-        ..Told::new("beta")
-    };
     check_all(
-        vec![threaded(Severity::Critical), beta],
+        vec![threaded(Severity::Critical), beta(Severity::Info)],
         "
         00:00 log app.log
         00:00 start
@@ -171,12 +159,8 @@ fn what_is_beyond_the_bounds_is_counted_by_rule() {
         debounce: Debounce::None,
         ..threaded(Severity::Warning)
     };
-    let beta = Told {
-        severity: Severity::Error,
-        ..Told::new("beta")
-    };
     check_all(
-        vec![told, beta],
+        vec![told, beta(Severity::Error)],
         "
         00:00 log app.log
         00:00 start

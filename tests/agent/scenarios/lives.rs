@@ -2,7 +2,7 @@
 
 use logcrier::rules::{Debounce, Severity, ThreadMode};
 
-use super::{alpha, debounced};
+use super::{alpha, beta, debounced};
 use crate::world::script::{check, check_all};
 use crate::world::told::Told;
 
@@ -176,12 +176,8 @@ fn a_rule_taken_away_says_what_it_held() {
 
 #[test]
 fn what_happened_while_it_was_down_is_one_message() {
-    let beta = Told {
-        severity: Severity::Critical,
-        ..Told::new("beta")
-    };
     check_all(
-        vec![alpha(), beta],
+        vec![alpha(), beta(Severity::Critical)],
         "
         00:00 log app.log
         00:00 start

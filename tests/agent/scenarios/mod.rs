@@ -23,15 +23,23 @@ use crate::world::told::Told;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn alpha() -> Told {
+pub(crate) fn alpha() -> Told {
     Told::new("alpha")
 }
 
 /// As `alpha`, with another debounce.
-fn debounced(debounce: Debounce) -> Told {
+pub(crate) fn debounced(debounce: Debounce) -> Told {
     Told {
         debounce,
         ..alpha()
+    }
+}
+
+/// Another rule, as bad as this.
+fn beta(severity: Severity) -> Told {
+    Told {
+        severity,
+        ..Told::new("beta")
     }
 }
 

@@ -2,9 +2,8 @@
 
 use logcrier::rules::Severity;
 
-use super::{alpha, threaded};
+use super::{alpha, beta, threaded};
 use crate::world::script::{check, check_all};
-use crate::world::told::Told;
 
 #[test]
 fn after_an_outage_little_is_said_for_much() {
@@ -132,12 +131,8 @@ fn another_space_stands_in_for_one_that_refuses() {
 
 #[test]
 fn an_hour_without_the_space() {
-    let beta = Told {
-        severity: Severity::Critical,
-        ..Told::new("beta")
-    };
     check_all(
-        vec![threaded(Severity::Warning), beta],
+        vec![threaded(Severity::Warning), beta(Severity::Critical)],
         "
         00:00 log app.log
         00:00 start
