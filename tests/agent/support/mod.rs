@@ -9,19 +9,21 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use logcrier::diagnostic::Paint;
 use logcrier::rules::RuleSet;
 use logcrier::rules::settings::{Purpose, Request, load};
-use logcrier::sandbox::space::{Delivered, Quota};
-use logcrier::sandbox::{Handle, Options, Sandbox};
-use tokio::sync::oneshot;
 
 mod paper;
 
+mod space;
+
+mod tls;
+
 use paper::Paper;
+pub(crate) use space::{Space, n_of};
+pub(crate) use tls::Tls;
 
 /// How long anything may take that should take no time.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
@@ -96,135 +98,6 @@ fn now() -> Instant {
 #[expect(clippy::disallowed_methods, reason = "wishes of who runs the tests")]
 pub(crate) fn wished(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
-}
-
-/// A space on a thread of its own; it stops when dropped.
-pub(crate) struct Space {
-    pub(crate) handle: Handle,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<std::thread::JoinHandle<()>>,
-}
-
-impl Space {
-    /// A space without quota.
-    pub(crate) fn new() -> Self {
-        Self::with(Quota::None)
-    }
-
-    /// A space with a quota.
-    pub(crate) fn with(quota: Quota) -> Self {
-        let options = Options {
-            quota,
-            ..Options::default()
-        };
-        Self::serve(async { Sandbox::bind(options).await })
-    }
-
-    /// The same space on the same port, after it was gone.
-    pub(crate) fn back(handle: Handle) -> Self {
-        Self::serve(async move { Sandbox::bind_again(&handle).await })
-    }
-
-    fn serve(bind: impl Future<Output = std::io::Result<Sandbox>> + Send + 'static) -> Self {
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (started, is_started) = mpsc::channel();
-        let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let sandbox = bind.await.unwrap();
-                started.send(sandbox.handle()).unwrap();
-                let stopped = async {
-                    // A dropped sender stops it as well.
-                    let _ = stopped.await;
-                };
-                sandbox.serve(stopped).await;
-            });
-        });
-        Self {
-            handle: is_started.recv().unwrap(),
-            stop: Some(stop),
-            thread: Some(thread),
-        }
-    }
-
-    /// Ends the space; its memory stays in the handle.
-    pub(crate) fn go_away(mut self) -> Handle {
-        self.end();
-        self.handle.clone()
-    }
-
-    fn end(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-
-    /// From now on requests go wrong in this way: `KIND[:COUNT][@SPACE]`.
-    pub(crate) fn fault(&self, written: &str) {
-        assert!(self.handle.inject(written.parse().unwrap()));
-    }
-
-    /// What stands in the space.
-    pub(crate) fn messages(&self) -> Vec<std::sync::Arc<Delivered>> {
-        self.handle.delivered()
-    }
-
-    /// Waits until so many messages stand in the space.
-    pub(crate) fn wait(&self, n_messages: usize) -> Vec<std::sync::Arc<Delivered>> {
-        wait_for(&format!("{n_messages} messages"), || {
-            let messages = self.messages();
-            (messages.len() >= n_messages).then_some(messages)
-        })
-    }
-
-    /// The events that all messages together speak for, told by `n=` in their titles.
-    pub(crate) fn n_events(&self) -> u64 {
-        self.messages()
-            .iter()
-            .map(|message| n_of(&message.text))
-            .sum()
-    }
-
-    /// Waits until something was asked of the space, whatever came of it.
-    pub(crate) fn wait_asked(&self) {
-        wait_for("the request is in flight", || {
-            (!self.handle.requests().is_empty()).then_some(())
-        });
-    }
-
-    /// Waits until all messages together speak for so many events.
-    pub(crate) fn wait_events(&self, n_events: u64) {
-        wait_for(
-            &format!("{n_events} events, have {}", self.n_events()),
-            || (self.n_events() >= n_events).then_some(()),
-        );
-        assert_eq!(self.n_events(), n_events, "events were invented");
-    }
-
-    /// Nothing was sent that the contract forbids.
-    pub(crate) fn assert_clean(&self) {
-        assert_eq!(self.handle.breaches(), []);
-        for message in self.messages() {
-            assert!(!message.bodies_differed, "{}", message.text);
-        }
-    }
-}
-
-impl Drop for Space {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-/// The count that a message tells as `n=COUNT`.
-pub(crate) fn n_of(text: &str) -> u64 {
-    let digits = text.split("n=").nth(1).unwrap_or("0");
-    let end = digits.find(|c: char| !c.is_ascii_digit());
-    digits[..end.unwrap_or(digits.len())].parse().unwrap_or(0)
 }
 
 /// A log file, written as a daemon would: appended, whole lines.
@@ -511,78 +384,5 @@ impl Drop for World {
             "{}",
             self.stderr()
         );
-    }
-}
-
-/// A TLS front before a space, with a certificate of a local authority.
-pub(crate) struct Tls {
-    /// The authority's certificate, as PEM.
-    pub(crate) authority: String,
-    /// Where it listens.
-    pub(crate) port: u16,
-    _stop: oneshot::Sender<()>,
-}
-
-impl Tls {
-    /// Listens for `localhost` and hands everything on to the space.
-    pub(crate) fn before(space: &Space) -> Self {
-        use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-        use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-        use tokio_rustls::rustls::{ServerConfig, crypto::ring};
-
-        let authority_key = KeyPair::generate().unwrap();
-        let mut authority = CertificateParams::new(Vec::new()).unwrap();
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let authority_certificate = authority.self_signed(&authority_key).unwrap();
-        let issuer = Issuer::new(authority, authority_key);
-        let key = KeyPair::generate().unwrap();
-        let certificate = CertificateParams::new(vec!["localhost".to_owned()])
-            .unwrap()
-            .signed_by(&key, &issuer)
-            .unwrap();
-        let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-        let config = ServerConfig::builder_with_provider(ring::default_provider().into())
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate.der().clone()], private)
-            .unwrap();
-        let acceptor = tokio_rustls::TlsAcceptor::from(std::sync::Arc::new(config));
-        let behind = space.handle.addr();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let (started, is_started) = mpsc::channel();
-        std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-                started.send(listener.local_addr().unwrap().port()).unwrap();
-                let mut connections = tokio::task::JoinSet::new();
-                let serve = async {
-                    while let Ok((client, _)) = listener.accept().await {
-                        let acceptor = acceptor.clone();
-                        connections.spawn(async move {
-                            // A client that does not trust us hangs up.
-                            let Ok(mut client) = acceptor.accept(client).await else {
-                                return;
-                            };
-                            let mut server = tokio::net::TcpStream::connect(behind).await.unwrap();
-                            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-                        });
-                    }
-                };
-                tokio::select! {
-                    () = serve => {}
-                    _ = stopped => {}
-                }
-            });
-        });
-        Self {
-            authority: authority_certificate.pem(),
-            port: is_started.recv().unwrap(),
-            _stop: stop,
-        }
     }
 }
