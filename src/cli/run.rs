@@ -1,6 +1,7 @@
 //! `logcrier run`: the agent.
 
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -60,7 +61,7 @@ fn setup(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Setup, 
         state_dir: super::state_dir(settings, surroundings)?,
         ca_file: settings.ca_file.clone(),
         proxy: settings.proxy.clone(),
-        command_env: command_env(surroundings),
+        command_env: command_env(surroundings, own_directory().as_deref()),
         metrics: settings.metrics,
         heartbeat: settings.heartbeat.clone(),
         manager: Manager::new(
@@ -81,24 +82,55 @@ fn watchdog(surroundings: &dyn Surroundings, own_pid: u32) -> Option<Duration> {
     (micros > 0 && is_ours).then(|| Duration::from_micros(micros))
 }
 
-/// What every command finds in its environment: nothing else of ours.
-fn command_env(surroundings: &dyn Surroundings) -> Vec<(String, String)> {
+/// Where this program lies.
+fn own_directory() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    program.parent().map(Path::to_owned)
+}
+
+/// What every command finds in its environment: nothing else of ours. Behind all
+/// others stands the directory of this program, so that rules find `logcrier probe`
+/// wherever it was put.
+fn command_env(surroundings: &dyn Surroundings, own: Option<&Path>) -> Vec<(String, String)> {
     let variable = |name: &str, fallback: &str| {
         let value = surroundings
             .variable(name)
             .filter(|value| !value.is_empty());
-        (
-            name.to_owned(),
-            value.unwrap_or_else(|| fallback.to_owned()),
-        )
+        value.unwrap_or_else(|| fallback.to_owned())
     };
-    vec![variable("PATH", PATH_DEFAULT), variable("LANG", "C.UTF-8")]
+    let mut path = variable("PATH", PATH_DEFAULT);
+    // A colon would make two of it, neither of which is ours.
+    if let Some(own) = own.and_then(Path::to_str).filter(|own| !own.contains(':'))
+        && !path.split(':').any(|known| known == own)
+    {
+        path.push(':');
+        path.push_str(own);
+    }
+    vec![
+        ("PATH".to_owned(), path),
+        ("LANG".to_owned(), variable("LANG", "C.UTF-8")),
+    ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::rules::paper::Paper;
+
+    #[test]
+    fn commands_find_this_program_behind_all_others() {
+        for (path, own, expected) in [
+            ("/bin", Some("/opt/logcrier"), "/bin:/opt/logcrier"),
+            ("/usr/bin:/bin", Some("/usr/bin"), "/usr/bin:/bin"),
+            ("", Some("/"), &format!("{PATH_DEFAULT}:/")),
+            ("/bin", Some("/a:b"), "/bin"),
+            ("/bin", None, "/bin"),
+        ] {
+            let surroundings = Paper::default().with("$PATH", path);
+            let env = command_env(&surroundings, own.map(Path::new));
+            assert_eq!(env[0], ("PATH".to_owned(), expected.to_owned()));
+        }
+    }
 
     #[test]
     fn only_a_watchdog_that_waits_for_us_is_served() {
