@@ -32,7 +32,8 @@
 //!
 //! `rules` and `engine` are pure: no clock, no files, no network, no tasks, no
 //! chance of their own. `cli` also uses them directly, and through `rehearsal`: the
-//! engine on a stage, with a host that is pure as well. `sandbox` stands apart:
+//! engine on a stage, with a host that is pure as well. `probe`, which judges what the
+//! built-in checks find, is pure too and knows nobody. `sandbox` stands apart:
 //! only `cli` and the tests start it. `tests/agent/layering.rs` holds this table
 //! against the `use` lines.
 
@@ -45,6 +46,8 @@ pub mod rules;
 pub mod engine;
 
 pub mod rehearsal;
+
+pub mod probe;
 
 pub mod host;
 

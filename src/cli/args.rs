@@ -1,5 +1,7 @@
 //! The command line, and the words of its help.
 
+pub mod probe;
+
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -105,6 +107,18 @@ pub enum Command {
         the running agent; without one it is posted from here; where that fails too it waits in \
         the state directory. A rule with `exec: true` under the key says more about it.")]
     Exec(ExecArgs),
+
+    /// Look at this machine, as plugins of Nagios do
+    #[command(after_help = "Examples:\n  \
+        logcrier probe disk --warn 80% --crit 90%\n  \
+        logcrier probe cert www.example.com\n\n\
+        One line tells what was found, measurements stand behind a `|`. Exit codes: 0 ok, \
+        1 warning, 2 critical, 3 unknown or a mistake in the arguments. In a rule:\n\n  \
+        - key: root-disk\n    \
+        command: [logcrier, probe, disk, /]\n    \
+        every: 1m\n    \
+        status: nagios")]
+    Probe(probe::ProbeArgs),
 
     /// Not to hear of a rule for a while: its events are counted, and summed up at the end
     #[command(after_help = "Examples:\n  \

@@ -35,6 +35,8 @@ mod table;
 
 pub mod exec;
 
+pub mod probe;
+
 pub mod silence;
 
 pub mod sandbox;
@@ -58,7 +60,7 @@ pub enum Outcome {
     Failed,
     /// 2: the command line cannot be understood.
     Usage,
-    /// That of the command under `exec`, whatever it is.
+    /// That of the command under `exec`, whatever it is, or of a probe.
     Status(u8),
 }
 
@@ -76,12 +78,16 @@ impl Outcome {
 
 /// Runs the command line.
 pub fn main(args: impl Iterator<Item = OsString>) -> Outcome {
+    let args: Vec<OsString> = args.collect();
+    let is_probe = args.get(1).is_some_and(|word| word == "probe");
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(error) => {
             // What cannot be written has nobody to read it.
             let _ = error.print();
             return match error.use_stderr() {
+                // To whoever runs probes, 2 would be a problem of the machine.
+                true if is_probe => Outcome::Status(crate::probe::Status::Unknown.code()),
                 true => Outcome::Usage,
                 false => Outcome::Fine,
             };
@@ -138,6 +144,7 @@ fn dispatch(command: Command, out: &mut dyn Write, err: &mut dyn Write) -> io::R
         }
         Command::Send(args) => send::run(&args, &surroundings, out, err),
         Command::Exec(args) => exec::run(&args, &surroundings, err),
+        Command::Probe(args) => probe::run(&args.command, out, err),
         Command::Silence(args) => silence::run(&args, &surroundings, out, err),
         Command::Sandbox(args) => {
             let options = crate::sandbox::Options {

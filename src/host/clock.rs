@@ -23,6 +23,12 @@ pub fn now() -> Now {
     }
 }
 
+/// Nanoseconds since 1970.
+pub(super) fn wall_nanos() -> i128 {
+    let spec = clock_gettime(ClockId::Realtime);
+    i128::from(spec.tv_sec) * 1_000_000_000 + i128::from(spec.tv_nsec)
+}
+
 /// The clock that service managers compare reloads by (`CLOCK_MONOTONIC`), in
 /// microseconds.
 pub fn monotonic_micros() -> u64 {

@@ -60,6 +60,8 @@ mod agent;
 
 mod worker;
 
+pub mod probing;
+
 use crate::engine::message::Surface;
 use crate::engine::schedule::Noticing;
 use crate::engine::time::Moment;

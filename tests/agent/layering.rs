@@ -16,9 +16,10 @@ const TABLE: &[(&str, &[&str])] = &[
         "rehearsal",
         &["rehearsal", "engine", "rules", "diagnostic", "secrets"],
     ),
+    ("probe", &["probe"]),
     (
         "host",
-        &["host", "engine", "rules", "diagnostic", "secrets"],
+        &["host", "probe", "engine", "rules", "diagnostic", "secrets"],
     ),
     ("sandbox", &["sandbox"]),
     (
@@ -27,6 +28,7 @@ const TABLE: &[(&str, &[&str])] = &[
             "cli",
             "host",
             "rehearsal",
+            "probe",
             "engine",
             "rules",
             "diagnostic",
@@ -37,7 +39,14 @@ const TABLE: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that know nothing of the world.
-const PURE: &[&str] = &["secrets", "diagnostic", "rules", "engine", "rehearsal"];
+const PURE: &[&str] = &[
+    "secrets",
+    "diagnostic",
+    "rules",
+    "engine",
+    "rehearsal",
+    "probe",
+];
 
 /// What the pure rooms must not reach for.
 const WORLD: &[&str] = &[

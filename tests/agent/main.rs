@@ -41,6 +41,8 @@ mod archives;
 
 mod hostile;
 
+mod probes;
+
 mod journal;
 
 mod status;
