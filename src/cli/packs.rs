@@ -20,6 +20,10 @@ const PACKS: &[Pack] = &[
         text: include_str!("../../rules/error.yaml"),
     },
     Pack {
+        name: "host",
+        text: include_str!("../../rules/host.yaml"),
+    },
+    Pack {
         name: "kernel",
         text: include_str!("../../rules/kernel.yaml"),
     },
@@ -75,11 +79,25 @@ fn list(out: &mut dyn Write) -> io::Result<()> {
             let title = text
                 .lines()
                 .find_map(|line| line.strip_prefix("    title: "));
-            let title = title.unwrap_or_default().trim_matches(['\'', '"']);
-            writeln!(out, "  {key:<26} {}", title.replace("''", "'"))?;
+            let about = match title {
+                Some(title) => title.trim_matches(['\'', '"']).replace("''", "'"),
+                None => first_sentence(text),
+            };
+            writeln!(out, "  {key:<26} {about}")?;
         }
     }
     Ok(())
+}
+
+/// The first sentence of the comment above a rule, which checks have instead of a
+/// title: their own output is one.
+fn first_sentence(rule: &str) -> String {
+    let comment: Vec<&str> = (rule.lines())
+        .map_while(|line| line.trim_start().strip_prefix("# "))
+        .collect();
+    let comment = comment.join(" ");
+    let sentence = comment.split(['.', ',']).next();
+    sentence.unwrap_or_default().to_owned()
 }
 
 /// The text of a pack, or of one rule with the comment above it.
@@ -131,13 +149,26 @@ mod tests {
     }
 
     #[test]
+    fn a_rule_without_a_title_is_listed_by_its_comment() {
+        let mut out = Vec::new();
+        list(&mut out).unwrap();
+        let listed = String::from_utf8(out).unwrap();
+        let line = "  host-disk                  A file system is nearly full\n";
+        assert!(listed.contains(line), "{listed}");
+    }
+
+    #[test]
     fn every_rule_can_be_shown() {
         for pack in PACKS {
             let n_keys = pack.text.matches(&format!("\n{KEY}")).count();
             assert_eq!(pack.rules().count(), n_keys, "{}", pack.name);
             assert!(!pack.about().is_empty());
             for (key, text) in pack.rules() {
-                assert!(find(key).unwrap().contains("    match:"), "{key}: {text}");
+                let shown = find(key).unwrap();
+                let is_whole = ["    match:", "    command:"]
+                    .iter()
+                    .any(|what| shown.contains(what));
+                assert!(is_whole, "{key}: {text}");
             }
         }
     }

@@ -79,15 +79,14 @@ fn every_rule_does_what_its_tests_say() {
         let Some(examples) = &carried.examples else {
             panic!("{key} has no tests");
         };
-        assert!(!examples.matches.is_empty(), "{key}: what must match?");
-        assert!(!examples.no_matches.is_empty(), "{key}: what must not?");
+        let rule = rules.rule(key).unwrap();
+        // Of a command whose status alone tells there is nothing to match.
+        if !rule.patterns.matches.is_empty() {
+            assert!(!examples.matches.is_empty(), "{key}: what must match?");
+            assert!(!examples.no_matches.is_empty(), "{key}: what must not?");
+        }
         assert!(!examples.sequence.is_empty(), "{key}: what is posted when?");
-        trial::run(
-            rules.rule(key).unwrap(),
-            examples,
-            &rules,
-            &mut loaded.report,
-        );
+        trial::run(rule, examples, &rules, &mut loaded.report);
     }
     assert_eq!(loaded.carried.len(), rules.rules.len());
     assert_eq!(loaded.report.render(Paint::Plain), "");
