@@ -41,6 +41,8 @@ mod archives;
 
 mod hostile;
 
+mod stubborn;
+
 mod probes;
 
 mod journal;

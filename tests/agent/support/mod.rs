@@ -76,13 +76,22 @@ pub(crate) fn rules_of(text: &str) -> RuleSet {
 }
 
 /// Waits until `condition` gives something; fails with `what` when it takes too long.
-pub(crate) fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = now() + SOON;
+pub(crate) fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_within(SOON, what, condition)
+}
+
+/// The same for what takes a while by itself.
+pub(crate) fn wait_within<T>(
+    limit: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> Option<T>,
+) -> T {
+    let deadline = now() + limit;
     loop {
         if let Some(value) = condition() {
             return value;
         }
-        assert!(now() < deadline, "not within {SOON:?}: {what}");
+        assert!(now() < deadline, "not within {limit:?}: {what}");
         std::thread::yield_now();
         // A short park instead of a busy loop; the deadline is what decides.
         std::thread::park_timeout(Duration::from_millis(2));
