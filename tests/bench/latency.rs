@@ -12,6 +12,7 @@
 #[path = "../agent/support/mod.rs"]
 #[expect(
     dead_code,
+    unused_imports,
     reason = "the tests use all of it, the benchmark only a part"
 )]
 mod support;
