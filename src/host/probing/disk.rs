@@ -28,9 +28,13 @@ pub fn ask(
             .collect(),
         paths => paths.iter().map(|path| vec![path.clone()]).collect(),
     };
+    let is_named = !paths.is_empty();
     let questions = each.iter().map(|points| {
         let points = points.clone();
-        move || first_directory(resource, &points)
+        move || match is_named {
+            true => (points[0].clone(), of(resource, &points[0])),
+            false => first_directory(resource, &points),
+        }
     });
     let answers = ask_all(questions.collect(), patience);
     let asked = each.into_iter().zip(answers);
@@ -47,11 +51,18 @@ pub fn ask(
         .collect())
 }
 
-/// Asks where a file system is mounted whole, rather than one of its files alone.
+/// Asks where a file system is mounted whole. Containers have single files mounted
+/// that lie on a file system of the machine: that is none of theirs.
 fn first_directory(resource: Resource, points: &[PathBuf]) -> (PathBuf, Answer) {
-    let is_directory = |point: &&PathBuf| point.is_dir();
-    let point = points.iter().find(is_directory).unwrap_or(&points[0]);
-    (point.clone(), of(resource, point))
+    // What cannot even say what it is has something to tell.
+    let is_file = |point: &Path| point.metadata().is_ok_and(|found| !found.is_dir());
+    match points.iter().find(|point| !is_file(point)) {
+        Some(point) => (point.clone(), of(resource, point)),
+        None => {
+            let why = "no directory of it is mounted here".to_owned();
+            (points[0].clone(), Answer::Unasked(why))
+        }
+    }
 }
 
 fn of(resource: Resource, path: &Path) -> Answer {
