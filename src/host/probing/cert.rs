@@ -6,7 +6,7 @@
 //! it was held against. So what is told is what a client would do.
 
 use std::io::ErrorKind;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -188,16 +188,17 @@ fn at_server(
 }
 
 fn connect(host: &str, port: u16, patience: Duration) -> Result<TcpStream, String> {
-    let addresses = (host, port)
+    let addresses: Vec<SocketAddr> = (host, port)
         .to_socket_addrs()
-        .map_err(|error| not_found(&error))?;
+        .map_err(|error| not_found(&error))?
+        .collect();
     let until = clock::now().moment.after(patience);
     let mut why = "has no address".to_owned();
-    for address in addresses {
-        let left = until
-            .from_now(clock::now().moment)
-            .max(Duration::from_millis(1));
-        match TcpStream::connect_timeout(&address, left) {
+    for (address, n_left) in addresses.iter().zip((1..=addresses.len()).rev()) {
+        // One that swallows everything leaves time for the others.
+        let left = until.from_now(clock::now().moment) / u32::try_from(n_left).unwrap_or(1);
+        let left = left.max(Duration::from_millis(1));
+        match TcpStream::connect_timeout(address, left) {
             Ok(stream) => {
                 let timeout = Some(patience.max(Duration::from_millis(1)));
                 let set = stream
