@@ -38,8 +38,8 @@ fn write(command: &Command, directory: &Path) -> io::Result<()> {
     fs::write(directory.join(format!("{name}.1")), with_notes(&text))
 }
 
-/// Leaves the lines of what stands below the options as they are: half of them are
-/// examples.
+/// Leaves the examples that stand below the options as they are, line by line, and
+/// lets the words beside them flow.
 fn with_notes(page: &str) -> String {
     let Some((before, after)) = page.split_once(".SH EXTRA\n") else {
         return page.to_owned();
@@ -48,5 +48,14 @@ fn with_notes(page: &str) -> String {
         Some(end) => after.split_at(end + 1),
         None => (after, ""),
     };
-    format!("{before}.SH NOTES\n.nf\n{notes}.fi\n{rest}")
+    let mut page = format!("{before}.SH NOTES\n");
+    for line in notes.lines() {
+        let is_example = line.starts_with(' ');
+        match (line.trim().is_empty(), is_example) {
+            (true, _) => page.push_str(".PP\n"),
+            (false, true) => page.push_str(&format!(".nf\n{line}\n.fi\n")),
+            (false, false) => page.push_str(&format!(".br\n{line}\n")),
+        }
+    }
+    page + rest
 }
