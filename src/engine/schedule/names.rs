@@ -411,7 +411,8 @@ impl Schedule {
             return;
         };
         self.by_path.insert(stream.path.clone(), id);
-        if stream.naming != Naming::Here {
+        let was_lost = stream.naming != Naming::Here;
+        if was_lost {
             stream.naming = Naming::Here;
             self.dirty.insert(id);
         }
@@ -423,7 +424,8 @@ impl Schedule {
         let wakes = match &stream.unread {
             // What cannot be read has its own times to be tried, unless it was gone.
             Some(unread) => unread.retry.is_none(),
-            None => changed,
+            // Nobody could look at it where it was thought to be.
+            None => changed || was_lost,
         };
         if wakes {
             self.wake(id);

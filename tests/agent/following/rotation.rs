@@ -132,6 +132,7 @@ fn b5_b6_two_archives_are_read_oldest_first() {
 }
 
 /// Situation B8: the pattern names the rotated files as well.
+// Both names are followed then: two files, which are read side by side.
 #[test]
 fn b8_a_renamed_file_that_the_pattern_names_is_not_read_again() {
     check(
@@ -155,8 +156,8 @@ fn b8_a_renamed_file_that_the_pattern_names_is_not_read_again() {
         "
         00:05 alpha k1 first 3
         00:15 alpha k2 first 1
-        01:10 alpha k3 first 1
-        01:11 alpha k4 first 1
+        01:10 alpha k4 first 1
+        01:11 alpha k3 first 1
         ",
     );
 }
