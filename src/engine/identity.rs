@@ -225,7 +225,11 @@ pub fn judge(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>
 pub fn holds(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>]) -> bool {
     let (head, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
     let mut heads = known.head.iter().zip(head);
-    let newest = known.marks.last().zip(ladder.last());
+    let newest = known
+        .marks
+        .iter()
+        .zip(ladder)
+        .nth(known.marks.len().wrapping_sub(1));
     found.size >= offset
         && heads.all(|(mark, hash)| *hash == Some(mark.hash))
         && newest.is_some_and(|(mark, hash)| *hash == Some(mark.hash))

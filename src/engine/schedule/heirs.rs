@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Schedule;
-use crate::engine::identity::{self, Facts, Place, Verdict};
+use super::{Look, Schedule};
+use crate::engine::identity::{self, Facts, Identity, Mark, Place, Verdict};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship;
 use crate::engine::stream::{GROWING, Kin, Naming, Phase, Stream};
@@ -86,7 +86,7 @@ impl Schedule {
         let Some(old) = stream.asked_of.and_then(|old| self.streams.get(&old)) else {
             return false;
         };
-        if old.identity.probes() != asked {
+        if old.evidence() != asked {
             // The other was read on meanwhile: the evidence is of yesterday.
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.heir_of = Some(heir_of);
@@ -100,9 +100,9 @@ impl Schedule {
             self.take_copy(now, id, old_id, facts, hashes);
             return true;
         }
-        let verdict = identity::judge(&old.identity, old.offset, facts, hashes);
+        let has_moved = old.has_moved_to(facts, hashes);
         self.dirty.insert(id);
-        if verdict == Verdict::Moved {
+        if has_moved {
             let is_busy = matches!(old.phase, Phase::Reading | Phase::Looking);
             let inherited = old.record();
             if let Some(stream) = self.streams.get_mut(&id) {
@@ -139,7 +139,7 @@ impl Schedule {
         let (Some(old), Some(stream)) = (self.streams.get(&of), self.streams.get(&id)) else {
             return;
         };
-        let is_same = identity::holds(&old.identity, old.offset, facts, hashes);
+        let is_same = old.stands_in(facts, hashes);
         let may_become = identity::may_become(&old.identity, old.offset, facts, hashes);
         let has_grown = stream.grows.is_none_or(|(size, _)| size < facts.size);
         let has_stopped = (stream.grows).is_some_and(|(_, since)| since.after(GROWING) <= now);
@@ -176,13 +176,13 @@ impl Schedule {
         for log in kinship::logs_of(path) {
             let ghosts = self.streams.lost_from(&log);
             let is_ghost = |id: &StreamId| {
-                (self.streams.get(id)).is_some_and(|ghost| ghost.is_memory && ghost.offset > 0)
+                (self.streams.get(id)).is_some_and(|ghost| ghost.is_memory && ghost.was_read())
             };
             if let Some(ghost) = ghosts.into_iter().rfind(is_ghost) {
                 return Some(ghost);
             }
             let holder = self.by_path.get(&*log).and_then(|id| self.streams.get(id));
-            let holder = holder.filter(|log| log.naming == Naming::Here && log.offset > 0);
+            let holder = holder.filter(|log| log.naming == Naming::Here && log.was_read());
             if let Some(holder) = holder {
                 return Some(holder.id);
             }
@@ -198,7 +198,7 @@ impl Schedule {
             return;
         };
         let has_name = matches!(stream.naming, Naming::Here | Naming::Rotated);
-        if !has_name || stream.identity.marks.is_empty() {
+        if !has_name || stream.evidence().is_empty() {
             return;
         }
         let path = stream.path.clone();
@@ -249,5 +249,63 @@ impl Schedule {
         let is_settled = |stream: &Stream| stream.looked_for && stream.kin == Kin::Known;
         let is_settled = self.streams.get(&id).is_none_or(is_settled);
         self.has_heir(id) || !is_settled
+    }
+}
+
+impl Stream {
+    /// The marks that an heir is held against: those of its identity, and of the line or
+    /// record that was taken as it stood.
+    pub(super) fn evidence(&self) -> Vec<Mark> {
+        let mut marks = self.identity.probes();
+        marks.extend(self.taken.as_ref().and_then(|taken| taken.mark));
+        marks
+    }
+
+    /// The hashes of those, of a look at the file itself: between them stand heads that
+    /// are not remembered yet.
+    pub(super) fn hashes_of_evidence(&self, look: &Look) -> Vec<Option<u64>> {
+        let n_probes = self.identity.probes().len().min(look.hashes.len());
+        let mut hashes = look.hashes[..n_probes].to_vec();
+        if self
+            .taken
+            .as_ref()
+            .is_some_and(|taken| taken.mark.is_some())
+        {
+            hashes.extend(look.hashes.last());
+        }
+        hashes
+    }
+
+    /// Whether another file has its content, with the hashes of [`Self::evidence`]: what
+    /// it was read up to, or what was taken behind that as it stood. That may be all that
+    /// there is of a file.
+    pub(super) fn has_moved_to(&self, facts: &Facts, hashes: &[Option<u64>]) -> bool {
+        self.is_known_by(|known, upto| {
+            identity::judge(known, upto, facts, hashes) == Verdict::Moved
+        })
+    }
+
+    /// Whether a file that its name makes a copy of it begins with its content.
+    pub(super) fn stands_in(&self, facts: &Facts, hashes: &[Option<u64>]) -> bool {
+        self.is_known_by(|known, upto| identity::holds(known, upto, facts, hashes))
+    }
+
+    fn is_known_by(&self, is_proof: impl Fn(&Identity, u64) -> bool) -> bool {
+        let with_taken = self
+            .taken
+            .as_ref()
+            .and_then(|taken| taken.mark)
+            .map(|mark| {
+                let mut known = self.identity.clone();
+                known.marks.push(mark);
+                (known, mark.end)
+            });
+        is_proof(&self.identity, self.offset)
+            || with_taken.is_some_and(|(known, upto)| is_proof(&known, upto))
+    }
+
+    /// Whether anything of it was searched.
+    fn was_read(&self) -> bool {
+        self.offset > 0 || self.taken.is_some()
     }
 }

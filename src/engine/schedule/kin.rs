@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use super::{Fault, Look, LookAt, Notice, Schedule};
-use crate::engine::identity::Mark;
+use crate::engine::identity::{Facts, Mark};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing, Rank};
 use crate::engine::schedule::Entry;
@@ -224,7 +224,7 @@ impl Schedule {
             return None;
         };
         let asked = match search.is_deep || lost.identity.head.is_empty() {
-            true => lost.identity.probes(),
+            true => lost.evidence(),
             false => lost.identity.head.clone(),
         };
         let stream = self.streams.get_mut(&id)?;
@@ -275,10 +275,15 @@ impl Schedule {
         let Some(search) = self.searches.get_mut(&of) else {
             return self.forget(id);
         };
-        if look.opened.is_none() {
+        let Some(facts) = look.opened else {
             return self.judge_kin(of, id, Verdict::None);
-        }
-        let (head, all) = (&lost.identity.head, lost.identity.probes());
+        };
+        // An archive holds more than its size: where a mark holds, it is long enough.
+        let facts = Facts {
+            size: u64::MAX,
+            ..facts
+        };
+        let (head, all) = (&lost.identity.head, lost.evidence());
         let holds = |marks: &[Mark]| {
             let pairs = marks.iter().zip(&look.hashes);
             marks.len() == look.hashes.len()
@@ -296,13 +301,7 @@ impl Schedule {
             search.is_deep = true;
             return self.wake(id);
         }
-        // Of the marks only the newest tells; the others may be of an edit.
-        let newest = look.hashes.last().copied().flatten();
-        let is_same = is_deep
-            && lost.offset > 0
-            && !lost.identity.marks.is_empty()
-            && holds_head(head, &look.hashes)
-            && newest == all.last().map(|mark| mark.hash);
+        let is_same = is_deep && lost.stands_in(&facts, &look.hashes);
         let verdict = match is_same {
             true => Verdict::Same,
             false => Verdict::Other,
@@ -454,12 +453,6 @@ impl Schedule {
         }
         false
     }
-}
-
-fn holds_head(head: &[Mark], hashes: &[Option<u64>]) -> bool {
-    head.iter()
-        .zip(hashes)
-        .all(|(mark, hash)| *hash == Some(mark.hash))
 }
 
 impl Stream {

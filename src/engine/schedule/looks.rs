@@ -31,7 +31,7 @@ impl Schedule {
         }
         let inherited = match heirship {
             Heirship::Own => None,
-            Heirship::Of(old) => self.streams.get(&old).map(|old| old.identity.probes()),
+            Heirship::Of(old) => self.streams.get(&old).map(Stream::evidence),
             Heirship::Unsettled => {
                 // It is woken when the other is found.
                 self.streams.get_mut(&id)?.phase = Phase::Resting;
@@ -121,6 +121,9 @@ impl Schedule {
         let is_shorter = !is_stranger && stream.shrinks(&facts);
         let verdict = identity::judge(&stream.identity, stream.offset, &facts, &look.hashes);
         let verdict = match verdict {
+            Verdict::Reused if stream.has_moved_to(&facts, &stream.hashes_of_evidence(&look)) => {
+                Verdict::Moved
+            }
             Verdict::GoOn if is_shorter && stream.identity.marks.is_empty() => Verdict::Rewritten,
             // The line that was taken unfinished is gone, and another stands there.
             Verdict::GoOn if !stream.still_has_taken(&look.hashes) => Verdict::CutInPlace {

@@ -4,7 +4,7 @@ use logcrier::rules::{Debounce, From};
 
 use super::{alpha, debounced};
 use crate::world::script::check;
-use crate::world::told::Told;
+use crate::world::told::{Dialect, Told};
 
 #[test]
 fn old_lines_do_not_count() {
@@ -284,6 +284,30 @@ fn an_editor_saves_and_nothing_is_said_again() {
         00:05 alpha k1 first 3
         00:15 alpha k2 first 1
         01:15 alpha k3 first 1
+        ",
+    );
+}
+
+/// The only record of a file may go on, so the position is still before it. That it was
+/// taken as it stood is known of the file as well.
+#[test]
+fn an_editor_saves_a_record_that_may_go_on() {
+    let stacks = Told {
+        dialect: Dialect::Stacks,
+        ..debounced(Debounce::None)
+    };
+    check(
+        stacks,
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 long alpha:k1 300
+        00:20 save
+        00:30 write alpha:k2
+        ",
+        "
+        00:06 alpha k1 first 1
+        00:31 alpha k2 first 1
         ",
     );
 }
