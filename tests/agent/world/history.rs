@@ -19,7 +19,6 @@ use super::oracle::Failure;
 use super::promises::refusing;
 use super::told::{self, Dialect, RULES, Told};
 use super::writers::{Draft, Style};
-use crate::support::wished;
 
 /// Logs in a world, at most.
 const LOGS_MAX: usize = 3;
@@ -154,7 +153,7 @@ impl History {
         // Drawn apart, so that worlds of lines stay as they were.
         let dialect = match Entropy::endless(seed ^ 0x5EC0).below(8) {
             0 => Dialect::Json,
-            1 | 2 if wished("STACKS").is_some() => Dialect::Stacks,
+            1 | 2 => Dialect::Stacks,
             _ => Dialect::Lines,
         };
         for told in &mut all {

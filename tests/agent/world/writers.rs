@@ -127,9 +127,7 @@ impl World {
             .told
             .first()
             .map_or(Dialect::Lines, |told| told.dialect);
-        // A line within a record that is longer than a region becomes a record of its own,
-        // also if the record was taken as a whole while it was shorter.
-        let is_split = line.0.is_multiple_of(2) && draft.filler < LONG;
+        let is_split = line.0.is_multiple_of(2);
         let text = dialect.written(&text, &marked, is_split);
         let node = self.logs[log].node;
         let start = self.files.node(node).bytes.len() as u64;
