@@ -15,6 +15,8 @@ mod changes;
 use crate::world::script::check_said;
 use crate::world::told::{Told, Wanted, window};
 
+mod drawn;
+
 const MINUTE: Duration = Duration::from_secs(60);
 
 fn alpha(wanted: Wanted) -> Told {
