@@ -93,6 +93,10 @@ pub mod counts;
 
 pub mod status;
 
+mod intake;
+
+mod reloading;
+
 mod committing;
 
 mod quiet;
@@ -100,20 +104,21 @@ mod quiet;
 use answer::Reply;
 use checks::finding::Ran;
 use checks::{Checks, Order, RunId, Told};
-use commit::{Commit, Image, Kind, MessageRecord, MessageState, Plain};
+use commit::{Commit, Image, Kind};
 use committing::Committing;
+use correlate::Correlate;
 use correlate::silences::{Silence, Wish};
-use correlate::{Correlate, Role};
-use counts::{Counts, Standing};
-use events::{Event, Ids};
+use counts::Counts;
+use events::Ids;
 use identity::Place;
 use ids::{CommitId, MessageId, StreamId};
-use instances::{Birth, Instances, Scene};
+use instances::{Instances, Scene};
+use intake::Origin;
 use journal::Journal;
-use message::{Reason, Surface};
+use message::Surface;
 use outbox::{Outbox, Outcome, Post};
 use own::Trouble;
-use scan::{Ending, Hit};
+use scan::Ending;
 use schedule::{Fault, Found, Hint, Listing, Look, Notice, Noticing, ReadDone, Start, Turn};
 use schedules::Schedules;
 use time::{Moment, Now, Wall};
@@ -301,15 +306,6 @@ pub struct Engine {
     was_full: bool,
     stopping: Stopping,
     counts: Counts,
-}
-
-/// Where hits were found.
-struct Origin {
-    generation: StreamId,
-    source: Arc<str>,
-    /// When anything was written there last, as far as the size it had then.
-    modified: Wall,
-    size: u64,
 }
 
 /// Whether the agent is about to end.
@@ -527,204 +523,6 @@ impl Engine {
         &self.checks
     }
 
-    /// Hits become events, events become messages or are counted.
-    fn hits(&mut self, now: Now, origin: &Origin, hits: &[Hit]) {
-        let rules = self.rules.clone();
-        for hit in hits {
-            let rule = &rules.rules[hit.rule];
-            let Origin {
-                generation,
-                source,
-                modified,
-                size,
-            } = origin;
-            let written = (hit.stamp).and_then(|stamp| stamp.wall(now.wall, &self.surface.zone));
-            let at = written.map_or(now.wall, |at| stamp::clamped(at, now.wall));
-            let mut event = Event::of_hit(&self.ids, *generation, rule, hit, source, at);
-            // A file that nobody has written to for so long holds nothing newer.
-            let is_old = hit.start < *size && self.outbox.is_late(*modified, event.severity);
-            if written.is_none() && is_old {
-                event.at = event.at.min(*modified);
-            }
-            let kind = match self.outbox.is_late(event.at, event.severity) {
-                true => Kind::CatchUp,
-                false => Kind::Instance,
-            };
-            let (mut scene, correlate) = scene!(self, now);
-            let what = (hit.role, event);
-            let (births, n_events) = correlate.hit(&mut scene, &rules, rule, what, &self.checks);
-            if hit.role == Role::Match {
-                self.counts
-                    .hit(&rule.key, n_events, Standing::of_event(&births));
-            }
-            self.deliver(now, births, kind);
-        }
-    }
-
-    /// What came of commands is counted as hits are.
-    fn count_results(&mut self) {
-        for (rule, standing) in self.checks.take_judged() {
-            self.counts.hit(&rule, 1, standing);
-        }
-    }
-
-    /// Entries of the journal that rules select become events as hits in files do.
-    fn entries(&mut self, now: Now, found: &[journal::Found]) {
-        let rules = self.rules.clone();
-        for found in found {
-            let rule = &rules.rules[found.rule];
-            let event = Event::of_entry(&self.ids, rule, found, now.wall);
-            let kind = match self.outbox.is_late(event.at, event.severity) {
-                true => Kind::CatchUp,
-                false => Kind::Instance,
-            };
-            let (mut scene, correlate) = scene!(self, now);
-            let what = (found.role, event);
-            let (births, n_events) = correlate.hit(&mut scene, &rules, rule, what, &self.checks);
-            if found.role == Role::Match {
-                self.counts
-                    .hit(&rule.key, n_events, Standing::of_event(&births));
-            }
-            self.deliver(now, births, kind);
-        }
-    }
-
-    /// A trouble of the agent's own becomes an event like any other.
-    fn trouble(&mut self, now: Now, trouble: &Trouble) {
-        let Some(rule) = trouble.rule(&self.rules).cloned() else {
-            return;
-        };
-        let redactor = &self.rules.redactor;
-        let trouble = Trouble {
-            what: redactor.redact(&trouble.what).into_owned(),
-            subject: redactor.redact(&trouble.subject).into_owned(),
-            ..trouble.clone()
-        };
-        let event = trouble.event(&self.ids, &rule, now.wall);
-        let rules = self.rules.clone();
-        let (mut scene, correlate) = scene!(self, now);
-        let what = (Role::Match, event);
-        let (births, n_events) = correlate.hit(&mut scene, &rules, &rule, what, &self.checks);
-        self.counts
-            .hit(&rule.key, n_events, Standing::of_event(&births));
-        self.deliver(now, births, Kind::Instance);
-    }
-
-    /// Puts messages into the outbox.
-    fn deliver(&mut self, now: Now, births: Vec<Birth>, kind: Kind) {
-        for birth in births {
-            let id = MessageId(self.next_message);
-            self.next_message += 1;
-            let draft = birth.draft;
-            let rule = self.rules.rule(&birth.instance.rule);
-            let thread_key = match rule {
-                Some(rule) => message::thread_key(
-                    rule,
-                    &birth.instance,
-                    draft.since,
-                    now.wall,
-                    &self.surface.zone,
-                    draft.reason,
-                ),
-                None => Some(birth.instance.rule.as_str().to_owned()),
-            };
-            let request_id = self.ids.request(
-                draft.tally.birth,
-                birth.space.as_str(),
-                draft.reason.birth_word(),
-            );
-            let kind = match draft.reason {
-                // The end of an incident is always said by itself.
-                Reason::Resolved
-                | Reason::Returned
-                | Reason::Brief
-                | Reason::Flapping
-                | Reason::Steady
-                | Reason::Dropped => Kind::State,
-                // What was counted by now is of this life.
-                Reason::Summary
-                | Reason::Severity
-                | Reason::SilenceEnd
-                | Reason::HoursBegin
-                | Reason::InhibitorEnd
-                    if kind == Kind::CatchUp =>
-                {
-                    Kind::Instance
-                }
-                _ => kind,
-            };
-            let message = MessageRecord {
-                id,
-                space: birth.space,
-                meant_for: None,
-                kind,
-                instance: birth.instance,
-                thread_key,
-                request_id,
-                born: now.wall,
-                draft,
-                parts: Vec::new(),
-                state: MessageState::Waiting,
-            };
-            self.outbox.push(message, now);
-        }
-    }
-
-    fn answered(&mut self, now: Now, message: MessageId, reply: &Reply) {
-        let (ids, rules, surface) = (self.ids, &self.rules, &self.surface);
-        let mut plain = |message: &MessageRecord| Plain {
-            request_id: ids.request(
-                message.draft.tally.birth,
-                message.space.as_str(),
-                &format!("plain for {}", message.request_id),
-            ),
-            body: digest::word_plain(rules, message, surface),
-        };
-        let outcomes = self.outbox.answered(
-            now,
-            message,
-            answer::classify(reply),
-            &mut self.rng,
-            &mut plain,
-        );
-        for outcome in outcomes {
-            if let Outcome::Delivered { rules, .. } = &outcome {
-                self.counts.delivered(rules);
-            }
-            if let Some(trouble) = outcome.trouble() {
-                self.trouble(now, &trouble);
-            }
-            self.report(Report::Delivery(outcome));
-        }
-        // What was delivered must be forgotten before anything can ask for it again.
-        self.consequences_due = Some(now.moment);
-    }
-
-    fn reload(&mut self, now: Now, rules: Arc<RuleSet>) {
-        self.rules = rules.clone();
-        self.surface.host = rules.host.clone();
-        self.schedule.meet(&rules, now.moment);
-        self.outbox.meet(&rules, now);
-        self.meet_conditions(now);
-        self.meet_checks(now);
-        self.journal.meet(&rules, now.wall);
-        self.counts.keep(|key| rules.rule(key).is_some());
-        self.report_homeless();
-    }
-
-    fn meet_conditions(&mut self, now: Now) {
-        let rules = self.rules.clone();
-        let (mut scene, correlate) = scene!(self, now);
-        let births = correlate.meet(&mut scene, &rules);
-        self.deliver(now, births, Kind::Instance);
-    }
-
-    fn meet_checks(&mut self, now: Now) {
-        let rules = self.rules.clone();
-        let births = (self.checks).meet(now, &rules, &self.surface.zone, &self.ids);
-        self.deliver(now, births, Kind::State);
-    }
-
     fn stop(&mut self) {
         if self.stopping == Stopping::No {
             self.stopping = Stopping::Asked;
@@ -815,15 +613,5 @@ impl Engine {
 
     fn report(&mut self, report: Report) {
         self.actions.push_back(Action::Report(report));
-    }
-
-    fn report_homeless(&mut self) {
-        let mut counts: std::collections::BTreeMap<SpaceName, u64> = Default::default();
-        for message in self.outbox.homeless() {
-            *counts.entry(message.space.clone()).or_default() += 1;
-        }
-        for (space, n_messages) in counts {
-            self.report(Report::SpaceMissing { space, n_messages });
-        }
     }
 }
