@@ -46,6 +46,8 @@ pub(crate) struct Agent {
     pub(crate) is_ready: bool,
     /// Whether a listing without faults was handed to it.
     pub(crate) lists_well: bool,
+    /// Whether what came of it is on disk.
+    pub(crate) lists_safely: bool,
     pub(crate) stop_asked: Option<Instant>,
     pub(crate) stopped: bool,
     /// Request ids whose good answers are not on disk yet.
@@ -121,6 +123,7 @@ impl Agent {
             wake: None,
             is_ready: false,
             lists_well: false,
+            lists_safely: false,
             stop_asked: None,
             stopped: false,
             unsaved_answers: Vec::new(),

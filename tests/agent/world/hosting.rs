@@ -90,7 +90,8 @@ impl World {
             self.known_safe.extend(&pledge.nodes);
             self.proven.extend(&pledge.read);
             if let Some(agent) = &mut self.agent {
-                self.was_ready |= agent.is_ready && pledge.lists_well;
+                agent.lists_safely |= pledge.lists_well;
+                self.was_ready |= agent.is_ready && agent.lists_safely;
                 agent
                     .unsaved_answers
                     .retain(|id| !pledge.answers.contains(id));
@@ -233,7 +234,7 @@ impl World {
                 Action::Post(post) => self.post(life, post),
                 Action::Ready => {
                     agent.is_ready = true;
-                    self.was_ready |= agent.lists_well;
+                    self.was_ready |= agent.lists_safely;
                     self.disturb(self.clock.now());
                 }
                 Action::Report(report) => self.hear(report),
