@@ -432,6 +432,9 @@ impl History {
                 self.world
                     .note(format_args!("the wall clock jumps by {by} µs"));
                 self.world.clock.jump(by);
+                if by < 0 {
+                    self.world.doubt_times();
+                }
                 self.world.oracle.forget_windows(now);
             }
             Step::Truth => {
@@ -587,11 +590,14 @@ impl History {
     /// Lets time pass until all is said.
     fn rest(&mut self) {
         let began = self.world.clock.now();
+        let mut all_said = began;
         while !self.world.is_at_rest() && self.world.oracle.failure.is_none() {
             self.world.advance(Duration::from_secs(20));
             let now = self.world.clock.now();
-            let is_silent = now.since(began.max(self.world.requested)) > SILENCE_MAX;
-            if is_silent && !self.world.is_all_said() {
+            if self.world.is_all_said() {
+                all_said = now;
+            }
+            if now.since(all_said.max(self.world.requested)) > SILENCE_MAX && all_said < now {
                 let how = format!("no request for {SILENCE_MAX:?} though messages wait");
                 self.world.oracle.fail("recovers", how);
             }

@@ -416,6 +416,18 @@ impl World {
         self.lost_a_name(node);
     }
 
+    /// The clock was set back. Where only times tell which of the rotated files are newer
+    /// than one that nothing leads to, those written before may be taken for new ones.
+    pub(crate) fn doubt_times(&mut self) {
+        let nodes: Vec<NodeId> = self.files.nodes().collect();
+        for span in nodes
+            .into_iter()
+            .flat_map(|node| self.files.node(node).spans.clone())
+        {
+            self.oracle.double(span.line);
+        }
+    }
+
     /// Makes a file. Where the system tells no births, one that has the number of
     /// another may be taken for that one.
     fn make(&mut self, path: &Path) -> NodeId {
