@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use super::cost;
+use super::words::counted;
 use crate::diagnostic::{Paint, Report};
 use crate::rehearsal::trial;
 use crate::rules::settings::{self, Carried, Purpose, Request, Settings};
@@ -104,23 +105,16 @@ pub fn summary(report: &Report, settings: Option<&Settings>) -> String {
     let mut parts = Vec::new();
     match settings {
         Some(settings) => {
-            parts.push(counted(settings.rule_set.rules.len(), "rule"));
+            parts.push(counted(settings.rule_set.rules.len() as u64, "rule"));
             if !settings.rule_set.spaces.is_empty() {
-                parts.push(counted(settings.rule_set.spaces.len(), "space"));
+                parts.push(counted(settings.rule_set.spaces.len() as u64, "space"));
             }
         }
-        None => parts.push(counted(report.n_errors(), "mistake")),
+        None => parts.push(counted(report.n_errors() as u64, "mistake")),
     }
     if report.n_warnings() > 0 {
-        parts.push(counted(report.n_warnings(), "warning"));
+        parts.push(counted(report.n_warnings() as u64, "warning"));
     }
     let lead = if settings.is_some() { "fine: " } else { "" };
     format!("{lead}{}", parts.join(", "))
-}
-
-pub(super) fn counted(number: usize, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
-    }
 }

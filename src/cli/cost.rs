@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use super::check::counted;
 use super::table::Table;
+use super::words::counted;
 use crate::host::clock;
 use crate::rules::pattern::{Cost, Matcher, Patterns};
 use crate::rules::{Rule, RuleSet};
@@ -54,7 +54,7 @@ pub(super) fn write(rules: &RuleSet, out: &mut dyn Write) -> io::Result<()> {
     }
     let all: Vec<&Patterns> = rules.iter().map(|rule| &rule.patterns).collect();
     let total = seconds(cost(&all, &text));
-    let rules = counted(rules.len(), "rule");
+    let rules = counted(rules.len() as u64, "rule");
     writeln!(out, "{rules} together: {total} of CPU for 1 GiB of lines")?;
     if n_wordless > 0 {
         writeln!(

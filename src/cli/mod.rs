@@ -33,6 +33,8 @@ pub mod status;
 
 mod table;
 
+mod words;
+
 pub mod exec;
 
 pub mod probe;

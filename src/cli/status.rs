@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use super::args::StatusArgs;
-use super::{Outcome, check, table::Table};
+use super::words::{bytes, counted, grouped};
+use super::{Outcome, table::Table};
 use crate::engine::status::{CheckState, SourceState, SpaceState};
 use crate::host::socket::{self, Request};
 use crate::host::standing::Standing;
@@ -30,7 +31,7 @@ pub fn run(
         writeln!(
             err,
             "warning: the settings have {}, see `logcrier check`",
-            check::counted(loaded.report.n_errors(), "mistake")
+            counted(loaded.report.n_errors() as u64, "mistake")
         )?;
     }
     let state_dir = match super::state_dir_of(loaded.state_dir.as_deref(), surroundings) {
@@ -134,10 +135,7 @@ fn troubles(standing: &Standing) -> Vec<String> {
     if engine.outbox.parked > 0 {
         troubles.push(format!(
             "{} refused for good and set aside",
-            check::counted(
-                usize::try_from(engine.outbox.parked).unwrap_or(usize::MAX),
-                "message"
-            )
+            counted(engine.outbox.parked, "message")
         ));
     }
     troubles
@@ -261,43 +259,12 @@ fn sources(standing: &Standing) -> String {
     }
     let _ = writeln!(
         text,
-        "{} files, {} behind, {} lost",
-        grouped(total.files),
+        "{}, {} behind, {} lost",
+        counted(total.files, "file"),
         bytes(total.behind_bytes),
         bytes(total.lost_bytes)
     );
     text
-}
-
-/// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// A size as people read it, to one place.
-fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if number < 1024 {
-        return format!("{number} B");
-    }
-    let mut value = number as f64;
-    let mut unit = "B";
-    for next in UNITS {
-        if value < 1024.0 {
-            break;
-        }
-        value /= 1024.0;
-        unit = next;
-    }
-    format!("{value:.1} {unit}")
 }
 
 /// A time span by its two biggest units.
@@ -321,24 +288,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_for_people() {
-        for (number, text) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(grouped(number), text);
-        }
-        for (number, text) in [
-            (0, "0 B"),
-            (1_023, "1023 B"),
-            (1_024, "1.0 KiB"),
-            (1_572_864, "1.5 MiB"),
-            (u64::MAX, "16384.0 PiB"),
-        ] {
-            assert_eq!(bytes(number), text);
-        }
+    fn time_spans_for_people() {
         for (secs, text) in [
             (0, "0 s"),
             (59, "59 s"),

@@ -15,6 +15,7 @@ mod chat;
 mod page;
 
 use super::args::ReplayArgs;
+use super::words::{bytes, counted, grouped};
 use super::{Outcome, rules_to_try};
 use crate::diagnostic::harmless;
 use crate::engine::kinship::{self, Packing};
@@ -274,10 +275,10 @@ impl Reading {
 fn show(chronicle: &Chronicle, zone: &TimeZone, out: &mut dyn Write) -> io::Result<()> {
     writeln!(
         out,
-        "{} – {}: {} lines, {}\n",
+        "{} – {}: {}, {}\n",
         local(chronicle.began, zone),
         local(chronicle.ended, zone),
-        count(chronicle.n_lines),
+        counted(chronicle.n_lines, "line"),
         bytes(chronicle.n_bytes)
     )?;
     let mut rows = vec![
@@ -298,11 +299,11 @@ fn show(chronicle: &Chronicle, zone: &TimeZone, out: &mut dyn Write) -> io::Resu
     for part in loud {
         rows.push([
             part.rule.key.to_string(),
-            count(part.n_hits),
-            count(part.n_events),
-            count(part.n_posts),
-            count(part.busiest),
-            count(part.n_saved()),
+            grouped(part.n_hits),
+            grouped(part.n_events),
+            grouped(part.n_posts),
+            grouped(part.busiest),
+            grouped(part.n_saved()),
         ]);
     }
     table(&rows, out)?;
@@ -317,9 +318,9 @@ fn show(chronicle: &Chronicle, zone: &TimeZone, out: &mut dyn Write) -> io::Resu
     for part in &chronicle.spaces {
         rows.push([
             part.name.to_string(),
-            count(part.n_posts),
-            count(part.busiest),
-            count(part.quota),
+            grouped(part.n_posts),
+            grouped(part.busiest),
+            grouped(part.quota),
         ]);
     }
     writeln!(out)?;
@@ -327,7 +328,7 @@ fn show(chronicle: &Chronicle, zone: &TimeZone, out: &mut dyn Write) -> io::Resu
     if chronicle.n_timeless > 0 {
         let hits = match chronicle.n_timeless {
             1 => "1 hit has".to_owned(),
-            n => format!("{} hits have", count(n)),
+            n => format!("{} hits have", grouped(n)),
         };
         writeln!(
             out,
@@ -338,7 +339,7 @@ fn show(chronicle: &Chronicle, zone: &TimeZone, out: &mut dyn Write) -> io::Resu
         writeln!(
             out,
             "\n{} events were still counted at the end",
-            count(chronicle.n_held)
+            grouped(chronicle.n_held)
         )?;
     }
     Ok(())
@@ -411,34 +412,6 @@ fn names(files: &[PathBuf]) -> String {
     }
 }
 
-/// A number as people read it.
-fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::new();
-    for (idx, digit) in digits.chars().enumerate() {
-        if idx > 0 && (digits.len() - idx).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// A size as people read it.
-fn bytes(number: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut size = number as f64;
-    let mut unit = 0;
-    while size >= 1024.0 && unit + 1 < UNITS.len() {
-        size /= 1024.0;
-        unit += 1;
-    }
-    match unit {
-        0 => format!("{number} B"),
-        _ => format!("{size:.1} {}", UNITS[unit]),
-    }
-}
-
 fn zoned(at: Wall, zone: &TimeZone) -> Option<jiff::Zoned> {
     let at = jiff::Timestamp::from_microsecond(at.0).ok()?;
     Some(at.to_zoned(zone.clone()))
@@ -468,29 +441,4 @@ fn span_of(at: Wall, step_secs: i64, zone: &TimeZone) -> String {
         _ => "%H:%M:%S",
     };
     at.strftime(form).to_string()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_read_well() {
-        for (number, shown) in [
-            (0, "0"),
-            (999, "999"),
-            (1_000, "1,000"),
-            (1_234_567, "1,234,567"),
-        ] {
-            assert_eq!(count(number), shown);
-        }
-        for (number, shown) in [
-            (0, "0 B"),
-            (1_023, "1023 B"),
-            (1_536, "1.5 KiB"),
-            (1 << 30, "1.0 GiB"),
-        ] {
-            assert_eq!(bytes(number), shown);
-        }
-    }
 }

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 use jiff::tz::TimeZone;
 
 use super::chat::{drawn, escaped};
-use super::{bytes, count, local, span_of};
+use super::{local, span_of};
+use crate::cli::words::{bytes, counted, grouped};
 use crate::engine::message::Reason;
 use crate::engine::time::Wall;
 use crate::rehearsal::Said;
@@ -76,11 +77,11 @@ pub(super) fn page(chronicle: &Chronicle, names: &str, zone: &TimeZone) -> Strin
 fn header(chronicle: &Chronicle, names: &str, zone: &TimeZone, out: &mut String) {
     let _ = write!(
         out,
-        "<header><div><h1>{}</h1><p class=\"sub\">{} – {} · {} lines · {}</p>",
+        "<header><div><h1>{}</h1><p class=\"sub\">{} – {} · {} · {}</p>",
         escaped(names),
         local(chronicle.began, zone),
         local(chronicle.ended, zone),
-        count(chronicle.n_lines),
+        counted(chronicle.n_lines, "line"),
         bytes(chronicle.n_bytes),
     );
     for (path, why) in &chronicle.troubles {
@@ -106,9 +107,9 @@ fn tiles(chronicle: &Chronicle, out: &mut String) {
             escaped(words)
         );
     };
-    tile(count(sum(|part| part.n_hits)), "hits", "");
-    tile(count(n_events), "events", "");
-    tile(count(n_posts), "messages posted", "");
+    tile(grouped(sum(|part| part.n_hits)), "hits", "");
+    tile(grouped(n_events), "events", "");
+    tile(grouped(n_posts), "messages posted", "");
     if n_posts > 0 && n_events > n_posts {
         let per_post = n_events as f64 / n_posts as f64;
         tile(format!("{per_post:.1}"), "events for each message", "");
@@ -254,7 +255,7 @@ fn threads(chronicle: &Chronicle, zone: &TimeZone, out: &mut String) {
             out,
             "<details{open}><summary><b>{}</b><span>{} {word} in {}</span></summary><div>",
             escaped(thread),
-            count(posts.len() as u64),
+            grouped(posts.len() as u64),
             escaped(space),
         );
         let mut shown = posts.iter().take(THREAD_POSTS_MAX);
@@ -269,7 +270,7 @@ fn threads(chronicle: &Chronicle, zone: &TimeZone, out: &mut String) {
                 let _ = write!(
                     out,
                     "<p class=\"quiet\">and {} more</p>",
-                    count(n_more as u64)
+                    grouped(n_more as u64)
                 );
             }
             out.push_str("</div>");
@@ -281,8 +282,8 @@ fn threads(chronicle: &Chronicle, zone: &TimeZone, out: &mut String) {
         let _ = writeln!(
             out,
             "<p class=\"quiet\">{} threads and {} messages more are not drawn.</p>",
-            count(n_more as u64),
-            count(chronicle.n_unkept),
+            grouped(n_more as u64),
+            grouped(chronicle.n_unkept),
         );
     }
 }
@@ -314,14 +315,6 @@ fn speaks_of(said: &Said, part: &RulePart) -> bool {
 /// Whether a message tells of something new.
 fn is_news(reason: Reason) -> bool {
     matches!(reason, Reason::First | Reason::Severity | Reason::Broken)
-}
-
-/// A number of things.
-fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{} {noun}s", count(number)),
-    }
 }
 
 fn first_line(said: &Said) -> String {
