@@ -406,6 +406,14 @@ impl Schedule {
                 stream.rename(entry.path.as_path().into());
             }
             self.dirty.insert(id);
+        } else if *stream.name != *entry.path {
+            // It was found here before a listing told that rules follow it here.
+            let path = stream.path.clone();
+            self.add_rules(id, &path);
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.rename(path);
+            }
+            self.dirty.insert(id);
         }
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
