@@ -21,7 +21,7 @@ use crate::world::shrink::shrink;
 const SEEDS_FIXED: u64 = 2_000;
 
 /// Histories of every test run that nobody has lived through, unless told otherwise.
-const SEEDS_FRESH: u64 = 200;
+const SEEDS_FRESH: u64 = 25;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 const SEEDS_NOTED: [u64; 2] = [
