@@ -289,9 +289,19 @@ impl Loader<'_> {
 
     fn proxy(&mut self, entry: &Entry) -> Option<Proxy> {
         let address = fields::text(entry, &mut self.report)?;
-        Proxy::of(address)
-            .map_err(|why| self.report.bad_proxy(fields::place_of(entry), why))
-            .ok()
+        let at = fields::place_of(entry);
+        let proxy = Proxy::of(address)
+            .map_err(|why| self.report.bad_proxy(at, why))
+            .ok()?;
+        let is_variable = (entry.node.as_scalar()).is_some_and(|scalar| scalar.written.is_some());
+        if let Some(holder) = self.config_path().filter(|_| !is_variable)
+            && proxy.has_password()
+            && self.surroundings.is_exposed(&holder)
+        {
+            let shown = self.shown_for(&entry.node, &holder);
+            self.report.exposed_proxy(at, &shown);
+        }
+        Some(proxy)
     }
 
     fn metrics(&mut self, entry: &Entry) -> Option<SocketAddr> {

@@ -126,6 +126,17 @@ impl Report {
         );
     }
 
+    /// The password of a proxy that everybody may read.
+    pub fn exposed_proxy(&mut self, at: Span, path: &str) {
+        self.warning(
+            at,
+            format!("everybody on this machine may read the password of the proxy in `{path}`"),
+            Some(format!(
+                "take it from the environment (`${{PROXY}}`), or `chmod o= {path}`"
+            )),
+        );
+    }
+
     /// A space whose fallbacks lead back to it.
     pub fn fallback_loop(&mut self, at: Span, name: &str) {
         self.error(

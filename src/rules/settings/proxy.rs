@@ -25,6 +25,11 @@ impl Proxy {
         Ok(Self(address.trim().to_owned()))
     }
 
+    /// Whether it holds a password.
+    pub(super) fn has_password(&self) -> bool {
+        Url::parse(&self.0).is_ok_and(|url| url.password().is_some())
+    }
+
     /// The address itself, for the one place that sends.
     pub fn expose(&self) -> &str {
         &self.0
