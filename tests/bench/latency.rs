@@ -2,7 +2,8 @@
 //!
 //! The real binary follows a real file; the space takes every message at once. A
 //! durable commit lies between the line and the request. `cargo bench --bench
-//! latency -- 1000` measures among that many files that nobody writes to.
+//! latency -- 1000 500` measures among that many files that nobody writes to, and beside
+//! that many checks that run every ten seconds.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,15 +26,17 @@ use support::{Space, World, wait_for};
 const N_LINES: usize = 500;
 
 fn main() -> std::io::Result<()> {
-    let n_idle_files: usize = std::env::args()
-        .filter_map(|arg| arg.parse().ok())
-        .next()
-        .unwrap_or(0);
+    let mut numbers = std::env::args().filter_map(|arg| arg.parse::<usize>().ok());
+    let n_idle_files = numbers.next().unwrap_or(0);
+    let n_checks = numbers.next().unwrap_or(0);
     let space = Space::new();
-    let mut world = World::new(
-        &space,
-        "rules: [{key: r, files: LOGS/*.log, match: 'SEQ=(?<seq>\\d+)', by: seq, debounce: none}]",
-    );
+    let mut rules = "rules:\n  \
+        - {key: r, files: LOGS/*.log, match: 'SEQ=(?<seq>\\d+)', by: seq, debounce: none}\n"
+        .to_owned();
+    for idx in 0..n_checks {
+        rules += &format!("  - {{key: check{idx}, command: [/bin/true], every: 10s}}\n");
+    }
+    let mut world = World::new(&space, &rules);
     for idx in 0..n_idle_files {
         world.log(&format!("idle{idx}.log")).line("nothing to see");
     }
@@ -56,7 +59,7 @@ fn main() -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
-        "write(2) to the request's arrival, {N_LINES} lines, {} files, ms:",
+        "write(2) to the request's arrival, {N_LINES} lines, {} files, {n_checks} checks, ms:",
         n_idle_files + 1
     )?;
     for percent in [0, 25, 50, 75, 90, 99, 100] {
