@@ -93,6 +93,8 @@ pub mod counts;
 
 pub mod status;
 
+mod report;
+
 mod intake;
 
 mod reloading;
@@ -116,14 +118,15 @@ use instances::{Instances, Scene};
 use intake::Origin;
 use journal::Journal;
 use message::Surface;
-use outbox::{Outbox, Outcome, Post};
+use outbox::{Outbox, Post};
 use own::Trouble;
+pub use report::Report;
 use scan::Ending;
-use schedule::{Fault, Found, Hint, Listing, Look, Notice, Noticing, ReadDone, Start, Turn};
+use schedule::{Fault, Found, Hint, Listing, Look, Noticing, ReadDone, Start, Turn};
 use schedules::Schedules;
 use time::{Moment, Now, Wall};
 
-use crate::rules::{Rule, RuleKey, RuleSet, SpaceName};
+use crate::rules::{Rule, RuleSet};
 
 /// How long consequences that nobody waits for may be grouped into one commit.
 const CONSEQUENCES: Duration = Duration::from_millis(20);
@@ -222,43 +225,6 @@ pub enum Granted {
     Taken,
     /// The silences that began or ended, or that there are.
     Silences(Vec<Silence>),
-}
-
-/// What people should hear of.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    /// Of a file.
-    File(Notice),
-    /// Of the journal.
-    Journal(journal::Notice),
-    /// Of a message or a space.
-    Delivery(Outcome),
-    /// A template could not be rendered; the built-in wording was used.
-    TemplateFailed {
-        /// Whose.
-        rule: RuleKey,
-        /// Why.
-        why: String,
-    },
-    /// Messages wait for a space that is no longer in the settings.
-    SpaceMissing {
-        /// Which.
-        space: SpaceName,
-        /// How many.
-        n_messages: u64,
-    },
-    /// The state cannot be written: reading pauses. Said once until it can.
-    StateFailed {
-        /// Why.
-        why: String,
-    },
-    /// The state can be written again.
-    StateRecovered,
-    /// The outbox is full: the mildest and oldest messages become counts of their
-    /// rules until messages are delivered.
-    OutboxFull,
-    /// All messages are kept apart again.
-    OutboxDrained,
 }
 
 /// What the engine is made of.
