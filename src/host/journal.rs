@@ -270,8 +270,9 @@ impl Following {
 fn command(env: &[(String, String)]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.args(["--system", "--merge", "--quiet", "--no-pager"]);
-    if let Ok(id) = std::fs::read_to_string(MACHINE_ID) {
-        command.arg(format!("_MACHINE_ID={}", id.trim()));
+    let text = std::fs::read_to_string(MACHINE_ID).unwrap_or_default();
+    if let Some(id) = machine_id(&text) {
+        command.arg(format!("_MACHINE_ID={id}"));
     }
     command
         .env_clear()
@@ -279,4 +280,26 @@ fn command(env: &[(String, String)]) -> Command {
         .env("LC_ALL", "C")
         .stdin(Stdio::null());
     command
+}
+
+/// The machine's name as its file has it. In an image that never booted the file is empty
+/// or says `uninitialized`, which no entry has.
+fn machine_id(text: &str) -> Option<&str> {
+    let id = text.trim();
+    let is_one = id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_one.then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_are_asked_for_by_a_machine_that_has_a_name() {
+        let id = "5497a3e4270f4e76b50e44ea3eb2705b";
+        assert_eq!(machine_id(&format!("{id}\n")), Some(id));
+        for text in ["", "\n", "uninitialized\n", "5497a3e4"] {
+            assert_eq!(machine_id(text), None, "{text:?}");
+        }
+    }
 }
