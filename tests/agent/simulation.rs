@@ -24,11 +24,16 @@ const SEEDS_FIXED: u64 = 2_000;
 const SEEDS_FRESH: u64 = 25;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
-const SEEDS_NOTED: [u64; 2] = [
+#[rustfmt::skip]
+const SEEDS_NOTED: [u64; 4] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
     3_729,
+    // A log was cut and then made anew before anybody could look at it.
+    3_578,
+    // What stood in for a space came home after a later message of its thread.
+    40_936,
 ];
 
 /// Choices in a history, at most.

@@ -430,10 +430,12 @@ impl Outbox {
             .map(|(key, _)| key.clone())
             .collect();
         for key in due {
+            let elsewhere =
+                standing_in::elsewhere(&key, &self.by_space, &self.fallbacks, &self.messages);
             let Some(pacer) = self.pacers.get_mut(&key) else {
                 continue;
             };
-            let choice = queue::choose(pacer, &self.messages, now, self.catching_up);
+            let choice = queue::choose(pacer, &self.messages, &elsewhere, now, self.catching_up);
             let id = match choice {
                 Choice::One(id) => Some(id),
                 Choice::Several(ids, kind) => {

@@ -1,6 +1,7 @@
 //! Which of the waiting messages of a space goes next, and which go with it.
 //!
-//! The messages of one instance form a line: none overtakes another. A line is as
+//! The messages of one instance form a line: none overtakes another, nor one that
+//! another space took on while it stood in. A line is as
 //! urgent as the worst message in it. Critical lines go first in every mode; what
 //! was attempted before goes next, for until it is settled nobody knows what the
 //! space has read; then the worst, a waiting one rising with time.
@@ -51,14 +52,26 @@ struct Queue<'a> {
     crowd: Crowd,
 }
 
+/// The oldest message of each instance that waits in the queue of another space.
+pub(super) type Elsewhere<'a> = BTreeMap<(&'a SpaceName, &'a InstanceId), MessageId>;
+
+/// Whether a message would overtake one that waits elsewhere.
+pub(super) fn is_held_up(message: &MessageRecord, elsewhere: &Elsewhere<'_>) -> bool {
+    message.instances().any(|id| {
+        let oldest = elsewhere.get(&(message.origin(), id));
+        oldest.is_some_and(|oldest| *oldest < message.id)
+    })
+}
+
 /// Chooses. What is `late` waits until that moment.
 pub(super) fn choose(
     pacer: &mut Pacer,
     messages: &BTreeMap<MessageId, MessageRecord>,
+    elsewhere: &Elsewhere<'_>,
     now: Now,
     late: Option<Moment>,
 ) -> Choice {
-    let queue = Queue::of(pacer, messages, now);
+    let queue = Queue::of(pacer, messages, elsewhere, now);
     pacer.mode = pacer.mode.next(&queue.crowd);
     let critical = queue.critical(pacer.mode);
     let other = queue.other(pacer, now, late);
@@ -96,7 +109,12 @@ impl Choice {
 }
 
 impl<'a> Queue<'a> {
-    fn of(pacer: &Pacer, messages: &'a BTreeMap<MessageId, MessageRecord>, now: Now) -> Self {
+    fn of(
+        pacer: &Pacer,
+        messages: &'a BTreeMap<MessageId, MessageRecord>,
+        elsewhere: &Elsewhere<'_>,
+        now: Now,
+    ) -> Self {
         let mut lines: BTreeMap<_, Line> = BTreeMap::new();
         let mut blocked: BTreeSet<(&SpaceName, &InstanceId)> = BTreeSet::new();
         let mut threads = BTreeSet::new();
@@ -122,6 +140,9 @@ impl<'a> Queue<'a> {
             if worst < Severity::Critical && message.kind != Kind::CatchUp && !is_state {
                 threads.insert(thread_of(message));
                 crowd.waited = crowd.waited.max(now.wall.since(message.born));
+            }
+            if is_held_up(message, elsewhere) {
+                continue;
             }
             let line = lines
                 .entry((message.origin(), &message.instance))

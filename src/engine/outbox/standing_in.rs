@@ -4,9 +4,16 @@
 //! with `[SPACE]` in front: as a new message with a new request id, for it is
 //! another space that reads it. New messages go the same way, but for one now and
 //! then, which is how it is noticed that the space takes messages again.
+//!
+//! What stands in may be refused there as well, and comes home then. Until it is
+//! settled, nothing later of its instance is said at home: a problem must not come
+//! after its end.
+
+use std::collections::BTreeMap;
 
 use super::Outbox;
 use super::pacer::PROBE;
+use super::queue::{Elsewhere, is_held_up};
 use crate::engine::commit::{MessageRecord, MessageState};
 use crate::engine::ids::MessageId;
 use crate::engine::time::{Moment, Now};
@@ -24,7 +31,15 @@ impl Outbox {
         }
         let refuses = |space: &SpaceName| {
             let pacer = self.pacer_of(space);
-            pacer.is_some_and(|pacer| pacer.refused && !pacer.wants_probe(now))
+            let probes = |key: &PacerKey| {
+                let (spaces, fallbacks) = (&self.by_space, &self.fallbacks);
+                let elsewhere = elsewhere(key, spaces, fallbacks, &self.messages);
+                !is_held_up(message, &elsewhere)
+            };
+            pacer.is_some_and(|pacer| {
+                let key = self.by_space.get(space);
+                pacer.refused && !(pacer.wants_probe(now) && key.is_some_and(probes))
+            })
         };
         self.walk(&message.space, refuses)
     }
@@ -134,6 +149,29 @@ impl Outbox {
         message.meant_for = (origin != *target).then_some(origin);
         message.space = target.clone();
     }
+}
+
+/// The oldest message of each instance that waits in another queue than that of `key`,
+/// among the instances whose messages may be in several.
+pub(super) fn elsewhere<'a>(
+    key: &PacerKey,
+    by_space: &BTreeMap<SpaceName, PacerKey>,
+    fallbacks: &BTreeMap<SpaceName, SpaceName>,
+    messages: &'a BTreeMap<MessageId, MessageRecord>,
+) -> Elsewhere<'a> {
+    let mut oldest = Elsewhere::new();
+    for message in messages.values() {
+        let has_left = message.meant_for.is_some();
+        if message.is_parked() || !(has_left || fallbacks.contains_key(&message.space)) {
+            continue;
+        }
+        if by_space.get(&message.space).is_some_and(|at| at != key) {
+            for instance in message.instances() {
+                (oldest.entry((message.origin(), instance))).or_insert(message.id);
+            }
+        }
+    }
+    oldest
 }
 
 /// Whether another space may read a message. What the agent says of itself stays

@@ -203,6 +203,12 @@ impl Outbox {
             }
         }
         self.hand_on(&key, now);
+        if !self.fallbacks.is_empty() {
+            // What follows it may wait for that in the queue of another space.
+            for pacer in self.pacers.values_mut() {
+                pacer.hold = None;
+            }
+        }
         outcomes
     }
 

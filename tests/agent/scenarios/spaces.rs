@@ -1,8 +1,8 @@
 //! Spaces that are away, refuse, or do not answer.
 
-use logcrier::rules::Severity;
+use logcrier::rules::{Debounce, Severity};
 
-use super::{alpha, beta, threaded};
+use super::{alpha, beta, debounced, threaded};
 use crate::world::script::{check, check_all};
 
 #[test]
@@ -125,6 +125,34 @@ fn another_space_stands_in_for_one_that_refuses() {
         05:35 alpha k4 first 1 in dev
         10:00 alpha k5 first 1 in dev
         10:40 alpha k6 first 1
+        ",
+    );
+}
+
+#[test]
+fn what_comes_home_was_not_overtaken_there() {
+    // The space is well again while the one that stood in for it still owes an answer:
+    // what follows of the same thread waits until that is settled.
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 dev-stands-in
+        00:00 log app.log
+        00:00 start
+        00:01 space gone
+        00:02 dev unreachable
+        00:05 write alpha:k1
+        05:00 space fair
+        05:30 write alpha:k2
+        06:00 write alpha:k1
+        07:00 dev gone
+        ",
+        "
+        05:18 logcrier.delivery dev first 1
+        05:30 alpha k2 first 1
+        07:04 alpha k1 first 1
+        07:05 alpha k1 first 1
+        1:05:18 logcrier.delivery dev summary 1
         ",
     );
 }

@@ -207,11 +207,13 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
             let (node, _) = node.expect("the log is there");
             world.files.hard_link(node, &path);
         }
-        ["space", "fair"] => world.chat.set(&ops, Weather::Fair, forever),
-        ["space", "crowded"] => world.chat.set(&ops, Weather::Crowded, forever),
-        ["space", "unreachable"] => world.chat.set(&ops, Weather::Unreachable, forever),
-        ["space", "mute"] => world.chat.set(&ops, Weather::Mute, forever),
-        ["space", "gone"] => world.chat.set(&ops, Weather::Gone, forever),
+        ["space", weather] => world.chat.set(&ops, weather_of(weather), forever),
+        ["dev", weather] => {
+            let dev = PacerKey("dev".into());
+            world.chat.set(&dev, weather_of(weather), forever);
+        }
+        ["directory", "hidden"] => drop(world.files.unlistable.insert("/logs".into())),
+        ["directory", "shown"] => world.files.unlistable.clear(),
         ["disk", "full"] => world.disk.set(Mood::Full, forever),
         ["disk", "fine"] => world.disk.set(Mood::Fine, forever),
         ["file", "forbidden"] => set_trouble(world, Some(Trouble::Forbidden)),
@@ -286,6 +288,17 @@ fn write_good(world: &mut World, spice: &'static str) {
         percent_now: 100,
     };
     world.write(world.logs.len() - 1, &draft);
+}
+
+fn weather_of(word: &str) -> Weather {
+    match word {
+        "fair" => Weather::Fair,
+        "crowded" => Weather::Crowded,
+        "unreachable" => Weather::Unreachable,
+        "mute" => Weather::Mute,
+        "gone" => Weather::Gone,
+        _ => panic!("what is {word:?}?"),
+    }
 }
 
 fn set_trouble(world: &mut World, trouble: Option<Trouble>) {
