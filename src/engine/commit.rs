@@ -123,6 +123,10 @@ pub struct StreamRecord {
     pub reading: ReadingKey,
     /// Whether another file stands at its path now.
     pub rotated: bool,
+    /// Whether its content was written anew since: only a copy may hold what is known of
+    /// it here, and no file is it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub overwritten: bool,
     /// The file whose content it may have, while that is not settled.
     pub heir_of: Option<StreamId>,
     /// How to know it again.

@@ -282,11 +282,14 @@ impl Stream {
         };
         Self {
             // It may have been renamed again meanwhile: to be asked.
-            naming: match record.rotated {
-                true => Naming::Sought,
-                false => Naming::Here,
+            naming: match (record.overwritten, record.rotated) {
+                (true, _) => Naming::Nameless,
+                (false, true) => Naming::Sought,
+                (false, false) => Naming::Here,
             },
-            seek_failed: record.rotated,
+            seek_failed: record.rotated && !record.overwritten,
+            is_memory: record.overwritten,
+            is_held: record.overwritten,
             // What of it was not read may have been compressed meanwhile.
             kin: Kin::Unasked,
             is_succeeded: record.searched,
@@ -317,6 +320,7 @@ impl Stream {
             name: self.name.to_path_buf(),
             reading: self.following.searcher.reading().key(),
             rotated: self.naming != Naming::Here,
+            overwritten: self.is_ghost(),
             heir_of: self.heir_of,
             identity: self.identity.clone(),
             offset: self.offset,
@@ -370,6 +374,11 @@ impl Stream {
             name: self.name.clone(),
             ..Self::new(id, self.path.clone(), &facts, self.following.clone())
         }
+    }
+
+    /// Whether it is only what was known of a file before its content was written anew.
+    pub fn is_ghost(&self) -> bool {
+        self.is_memory && self.is_held
     }
 
     /// Goes on where another file was left whose content this one has.

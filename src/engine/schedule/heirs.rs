@@ -9,6 +9,10 @@ use crate::engine::kinship;
 use crate::engine::stream::{GROWING, Kin, Naming, Phase, Stream};
 use crate::engine::time::Moment;
 
+/// Contents of a file that are remembered although they were written anew, until their
+/// copies are known.
+const GHOSTS_MAX: usize = 8;
+
 /// Whether a file may be the continuation of the one that had its name before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Heirship {
@@ -197,20 +201,16 @@ impl Schedule {
         let Some(stream) = self.streams.get(&id) else {
             return;
         };
-        let has_name = matches!(stream.naming, Naming::Here | Naming::Rotated);
-        if !has_name || stream.evidence().is_empty() {
+        if stream.naming == Naming::Sought || stream.evidence().is_empty() {
             return;
         }
         let path = stream.path.clone();
         let mut remembered = stream.ghost(ghost);
         remembered.lost_after = self.n_listings;
-        self.orders.push_back(remembered.seek());
-        self.streams.insert(remembered);
-        // First it must be known which files were there by now: in a later one may
-        // stand what is read from now on.
-        if let Some(stream) = self.streams.get_mut(&id) {
-            stream.follows = Some(ghost);
-        }
+        self.keep_few_ghosts(&remembered.name);
+        // The file and what it was before go to disk together.
+        self.dirty.insert(ghost);
+        self.await_copies(remembered, Some(id));
         for heir in self.streams.heirs_of(id) {
             let Some(heir) = self.streams.get_mut(&heir) else {
                 continue;
@@ -222,6 +222,35 @@ impl Schedule {
         }
         let directory = path.parent().unwrap_or(&path);
         self.want(directory);
+    }
+
+    /// Asks where copies of a ghost lie. First it must be known which files were there
+    /// by now, before the file itself is read on: in a later one may stand what is read
+    /// from now on.
+    fn await_copies(&mut self, ghost: Stream, of: Option<StreamId>) {
+        if let Some(stream) = of.and_then(|of| self.streams.get_mut(&of)) {
+            stream.follows = Some(ghost.id);
+        }
+        self.orders.push_back(ghost.seek());
+        self.streams.insert(ghost);
+    }
+
+    /// Goes on with what is known of a file whose content was written anew in an earlier
+    /// life.
+    pub(super) fn take_up_ghost(&mut self, ghost: Stream) {
+        // Its number is higher than that of the file: that one is known by now.
+        let of = self.by_place.get(&ghost.place()).copied();
+        self.await_copies(ghost, of);
+    }
+
+    /// Where copies cannot be looked for, the oldest ghosts of a name go.
+    fn keep_few_ghosts(&mut self, name: &Path) {
+        let mut ghosts = self.streams.lost_from(name);
+        ghosts.retain(|id| self.streams.get(id).is_some_and(Stream::is_ghost));
+        let n_over = (ghosts.len() + 1).saturating_sub(GHOSTS_MAX);
+        for id in ghosts.into_iter().take(n_over) {
+            self.forget(id);
+        }
     }
 
     /// The file that stood at a name before: the one that is thought to stand there

@@ -84,9 +84,8 @@ impl Schedule {
         lost.kin = Kin::Asked;
         let is_found = lost.naming == Naming::Rotated;
         let is_found = is_found && kinship::rank(&lost.name, &lost.path).is_some();
-        let is_ghost = lost.is_memory && lost.is_held;
         // What was read of the log before or since may stand in a copy as well.
-        let newer = match is_ghost || lost.is_succeeded {
+        let newer = match lost.is_ghost() || lost.is_succeeded {
             true => Newer::Never,
             false if is_found => Newer::ByName,
             false => Newer::ByTime,
@@ -332,6 +331,7 @@ impl Schedule {
         let Some(search) = self.searches.remove(&id) else {
             return;
         };
+        self.search_what_waited();
         let Some(lost) = self.streams.get_mut(&id) else {
             return;
         };
@@ -396,10 +396,68 @@ impl Schedule {
 
     /// Ends the search of a file that is let go.
     pub(super) fn give_up_searching(&mut self, id: StreamId) {
+        self.give_back(id);
+        self.search_what_waited();
+    }
+
+    /// Ends a search, whatever it holds.
+    fn give_back(&mut self, id: StreamId) {
         if let Some(search) = self.searches.remove(&id) {
             for candidate in search.candidates {
                 self.forget(candidate.stream);
             }
+        }
+    }
+
+    /// Whether a search must wait for another one that may be after the same files.
+    /// What comes later in the order gives up what it holds, and searches again.
+    pub(super) fn must_wait(&mut self, id: StreamId, kin: &[Entry]) -> bool {
+        let Some(stream) = self.streams.get(&id) else {
+            return false;
+        };
+        let own = stream.place_in_order();
+        let log = stream.name.clone();
+        let is_awaited = |other: &Stream| {
+            let is_asked = other.kin == Kin::Unasked && !other.seek_failed;
+            other.is_ghost() && is_asked && !self.postponed.contains(&other.id)
+        };
+        let mut others: Vec<StreamId> = self.streams.lost_from(&log);
+        others.retain(|other| self.streams.get(other).is_some_and(is_awaited));
+        let holders = kin.iter().filter_map(|entry| {
+            let holder = self.by_place.get(&entry.facts.place)?;
+            let holder = self.streams.get(holder)?;
+            // One whose archives take long is not waited for.
+            let is_held = holder.is_held && holder.packing.is_none();
+            holder.follows.filter(|_| is_held)
+        });
+        others.extend(holders);
+        let place = |other: &StreamId| self.streams.get(other).map(Stream::place_in_order);
+        let (later, earlier): (Vec<StreamId>, Vec<StreamId>) = (others.into_iter())
+            .filter(|other| *other != id)
+            .partition(|other| place(other).is_some_and(|place| own < place));
+        for other in later {
+            if self.searches.contains_key(&other)
+                && let Some(stream) = self.streams.get_mut(&other)
+            {
+                stream.kin = Kin::Unasked;
+                if stream.naming == Naming::Rotated {
+                    stream.naming = Naming::Sought;
+                }
+                self.postponed.insert(other);
+                self.give_back(other);
+            }
+        }
+        if !earlier.is_empty() {
+            self.postponed.insert(id);
+        }
+        !earlier.is_empty()
+    }
+
+    /// A search is over: those that were put off can be made.
+    pub(super) fn search_what_waited(&mut self) {
+        for id in std::mem::take(&mut self.postponed) {
+            let order = self.streams.get(&id).map(Stream::seek);
+            self.orders.extend(order);
         }
     }
 
@@ -456,6 +514,12 @@ impl Schedule {
 }
 
 impl Stream {
+    /// The order of searches: what was overwritten first, for nothing else is waited for
+    /// there; then the older before the newer, which may be its continuation.
+    fn place_in_order(&self) -> (bool, StreamId) {
+        (!self.is_ghost(), self.id)
+    }
+
     /// Notes that an archive cannot be read for now. Returns whether it is to be
     /// tried again.
     pub(super) fn tries_again(&mut self, now: Moment) -> bool {

@@ -127,6 +127,8 @@ pub struct Schedule {
     n_dirty_bytes: u64,
     /// Searches for what was rotated after files that lost their names.
     searches: BTreeMap<StreamId, Search>,
+    /// Files whose search waits for another one to end.
+    postponed: BTreeSet<StreamId>,
     /// The archive that is being decompressed: one after the other.
     unpacking: Option<StreamId>,
     /// Archives of which it was said that they are not read.
@@ -217,6 +219,7 @@ impl Schedule {
             dirty: BTreeSet::new(),
             n_dirty_bytes: 0,
             searches: BTreeMap::new(),
+            postponed: BTreeSet::new(),
             unpacking: None,
             skipped: BTreeSet::new(),
             rotated: BTreeMap::new(),
@@ -239,6 +242,9 @@ impl Schedule {
         }
         let following = self.following(&rules);
         let stream = Stream::restored(record, following);
+        if stream.is_ghost() {
+            return self.take_up_ghost(stream);
+        }
         self.by_place.insert(stream.place(), id);
         self.by_path.insert(stream.path.clone(), id);
         self.streams.insert(stream);
@@ -247,7 +253,7 @@ impl Schedule {
     /// Joins a file that other rules read in another way, where they are.
     pub(super) fn join(&mut self, record: StreamRecord) {
         let id = record.id;
-        if self.by_place.contains_key(&record.identity.place) {
+        if record.overwritten || self.by_place.contains_key(&record.identity.place) {
             return;
         }
         self.dirty.insert(id);
@@ -470,7 +476,7 @@ impl Schedule {
         for id in std::mem::take(&mut self.dirty) {
             match self.streams.get(&id) {
                 // What is held is nothing yet.
-                Some(stream) if stream.is_held => gone.push(id),
+                Some(stream) if stream.is_held && !stream.is_ghost() => gone.push(id),
                 Some(stream) => changed.push(stream.record()),
                 None => gone.push(id),
             }

@@ -144,6 +144,12 @@ impl Schedule {
         let Ok(Found { path, kin }) = found else {
             // The directory cannot be listed: ask again with the next listing.
             stream.seek_failed = true;
+            return self.search_what_waited();
+        };
+        if is_unasked && self.must_wait(id, &kin) {
+            return;
+        }
+        let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
         stream.confirmed = false;
@@ -182,6 +188,7 @@ impl Schedule {
                 // It lies there itself, and what came after it is known.
                 Some(stream) if stream.naming == Naming::Rotated && stream.is_succeeded => {
                     stream.kin = Kin::Known;
+                    self.search_what_waited();
                 }
                 Some(_) | None => self.search(id, &kin),
             }
@@ -258,9 +265,14 @@ impl Schedule {
                 stream.looked_for = false;
                 // What takes its place goes to disk as well: together.
                 self.dirty.insert(id);
-                let order = stream.seek();
+                let (order, path) = (stream.seek(), stream.path.clone());
+                // What older ones are still sought for lies among the same files.
+                for older in self.streams.lost_from(&path) {
+                    if older != id {
+                        self.seek_again(older);
+                    }
+                }
                 self.orders.push_back(order);
-                let path = stream.path.clone();
                 self.want(&path);
                 self.miss(&path);
             }

@@ -488,3 +488,54 @@ fn a_rotated_file_gets_a_last_look() {
         ",
     );
 }
+
+#[test]
+fn a_copy_is_read_on_after_a_kill() {
+    // What is known of the content that was cut is on disk until its copy is found.
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1 x3
+        00:10 kill
+        00:15 write alpha:k2
+        00:20 copytruncate
+        00:30 directory hidden
+        00:30 start
+        00:40 kill
+        00:45 directory shown
+        00:50 start
+        ",
+        "
+        00:05 alpha k1 first 3
+        00:50 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
+fn a_copy_takes_the_place_of_an_older_one() {
+    // The older copy is sought at the same number: it must not take away the newer.
+    check(
+        alpha(),
+        "
+        00:00 numbers reused
+        00:00 births told
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1 x3
+        00:10 copytruncate
+        00:20 write alpha:k2 x3
+        00:30 stop
+        00:35 write alpha:k3
+        00:40 copytruncate
+        00:50 start
+        ",
+        "
+        00:05 alpha k1 first 3
+        00:20 alpha k2 first 3
+        00:50 alpha k3 first 1
+        ",
+    );
+}

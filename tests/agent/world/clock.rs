@@ -17,6 +17,7 @@ pub(crate) struct Clock {
     now: Instant,
     skew_micros: i64,
     jumped: Option<Instant>,
+    latest: Wall,
 }
 
 impl Instant {
@@ -46,8 +47,14 @@ impl Clock {
 
     /// Sets the wall clock forward or back.
     pub(crate) fn jump(&mut self, by_micros: i64) {
+        self.latest = self.latest.max(self.wall());
         self.skew_micros += by_micros;
         self.jumped = Some(self.now);
+    }
+
+    /// Whether the wall clock was set back, and there are files from its future.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.wall() < self.latest
     }
 
     /// When the wall clock was set last.

@@ -283,6 +283,7 @@ impl History {
         while !self.choices.is_spent() && self.world.oracle.failure.is_none() {
             let (step, _) = STEPS[self.choices.weighted(&self.weights)];
             self.step(step);
+            self.world.doubt_times();
             if let Some((n_steps, downtime)) = self.down {
                 match n_steps {
                     0 => self.rise(downtime),
@@ -432,9 +433,6 @@ impl History {
                 self.world
                     .note(format_args!("the wall clock jumps by {by} µs"));
                 self.world.clock.jump(by);
-                if by < 0 {
-                    self.world.doubt_times();
-                }
                 self.world.oracle.forget_windows(now);
             }
             Step::Truth => {

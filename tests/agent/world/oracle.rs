@@ -44,6 +44,8 @@ pub(crate) struct Line {
     pub(crate) n_copies: u64,
     /// When one of them went.
     copy_lost: Option<Instant>,
+    /// The times of files may lead to it once more.
+    pub(crate) is_doubted: bool,
     /// The agent was handed its bytes in this life.
     handed: bool,
     /// … and has said on disk that it was.
@@ -407,7 +409,9 @@ impl Oracle {
     /// What must have been delivered for each space, rule and value.
     pub(crate) fn expected(&self, names: &[(&str, Vec<&str>)]) -> BTreeMap<Counted, (u64, u64)> {
         let mut expected: BTreeMap<Counted, (u64, u64)> = BTreeMap::new();
-        for mark in self.lines.iter().flat_map(|line| &line.marks) {
+        let marks =
+            (self.lines.iter()).flat_map(|line| line.marks.iter().map(move |of| (line, of)));
+        for (line, mark) in marks {
             let Some((rule, spaces)) = names.get(mark.rule) else {
                 continue;
             };
@@ -419,7 +423,7 @@ impl Oracle {
                 );
                 let sum = expected.entry(counted).or_default();
                 sum.0 += mark.least;
-                sum.1 += mark.most;
+                sum.1 += mark.most + u64::from(line.is_doubted);
             }
         }
         expected

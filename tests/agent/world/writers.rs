@@ -63,6 +63,9 @@ pub(crate) struct Draft {
     pub(crate) percent_now: u64,
 }
 
+/// The least that must have been read of a file to know its content again, in bytes.
+const PROOF: u64 = 128;
+
 impl World {
     /// A new log.
     pub(crate) fn new_log(&mut self, name: &str, style: Style) -> usize {
@@ -272,14 +275,23 @@ impl World {
         let copy = PathBuf::from(format!("{}.1", path.display()));
         self.remove(&copy);
         let copied = self.make(&copy);
-        let bytes = self.files.node(self.logs[log].node).bytes.clone();
+        let node = self.files.node(self.logs[log].node);
+        let (bytes, spans) = (node.bytes.clone(), node.spans.clone());
         let wall = self.wall_nanos();
         self.files.append(copied, &bytes, wall);
         if self.is_disguised(copied) {
             // Nothing tells that it is not the file that had its number, written anew.
-            for span in self.files.node(self.logs[log].node).spans.clone() {
+            for span in &spans {
                 self.oracle.double(span.line);
             }
+        }
+        // Where its time is older than that of others it is not looked for.
+        let is_found = !self.logs[log].cut && !self.clock.is_behind();
+        if is_found && self.proven(&spans) >= PROOF {
+            for span in &spans {
+                self.oracle.copied(span.line);
+            }
+            self.files.node_mut(copied).spans = spans;
         }
         self.note(format_args!("{} is copied and emptied", path.display()));
         self.truncate(log, 0);
@@ -377,20 +389,13 @@ impl World {
     /// do. Content that was hardly read proves no identity, and cut content proves
     /// little: then it is not done.
     pub(crate) fn save(&mut self, log: usize) {
-        const PROOF: u64 = 128;
         self.reopen(log);
         self.finish(log);
         let (path, node) = (self.logs[log].path.clone(), self.logs[log].node);
         let spans = self.files.node(node).spans.clone();
-        let is_safe = |span: &Span| self.oracle.lines[span.line.0].safe;
-        let proven = spans
-            .iter()
-            .filter(|span| is_safe(span))
-            .map(|span| span.end)
-            .max();
         if self.logs[log].cut
             || self.logs[log].style == Style::Linked
-            || proven.is_none_or(|end| end < PROOF)
+            || self.proven(&spans) < PROOF
         {
             return;
         }
@@ -416,16 +421,25 @@ impl World {
         self.lost_a_name(node);
     }
 
-    /// The clock was set back. Where only times tell which of the rotated files are newer
-    /// than one that nothing leads to, those written before may be taken for new ones.
+    /// While the clock is behind the times of files: where only these tell which of the
+    /// rotated files are newer than one that nothing leads to, one that was read before
+    /// may be taken for a new one.
     pub(crate) fn doubt_times(&mut self) {
-        let nodes: Vec<NodeId> = self.files.nodes().collect();
-        for span in nodes
-            .into_iter()
-            .flat_map(|node| self.files.node(node).spans.clone())
-        {
-            self.oracle.double(span.line);
+        if !self.clock.is_behind() {
+            return;
         }
+        let nodes: Vec<NodeId> = self.files.nodes().collect();
+        let spans = nodes.iter().flat_map(|node| &self.files.node(*node).spans);
+        for span in spans {
+            self.oracle.lines[span.line.0].is_doubted = true;
+        }
+    }
+
+    /// How much of a file with these lines is on the agent's disk as read.
+    fn proven(&self, spans: &[Span]) -> u64 {
+        let is_safe = |span: &&Span| self.oracle.lines[span.line.0].safe;
+        let safe = spans.iter().filter(is_safe);
+        safe.map(|span| span.end).max().unwrap_or(0)
     }
 
     /// Makes a file. Where the system tells no births, one that has the number of
