@@ -206,6 +206,9 @@ pub struct Unread {
     pub n_faults: u32,
     /// When it is tried again, if a name or an open descriptor leads to it.
     pub retry: Option<Moment>,
+    /// Whether it is one of the files of its name that cannot be read, and not only an
+    /// archive that may be in the making.
+    pub counts: bool,
 }
 
 /// What is left at the end of a file: an unfinished line or record, or a hit whose

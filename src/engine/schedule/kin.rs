@@ -463,10 +463,10 @@ impl Schedule {
 
     /// After a read of an archive: it is read on, or finished for ever.
     pub(super) fn go_on_unpacking(&mut self, id: StreamId, at_end: bool) {
+        self.recovered(id);
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        stream.unread = None;
         let is_over = at_end && stream.unfinished.is_none_or(|line| line.taken);
         if is_over {
             return self.forget(id);
@@ -529,6 +529,7 @@ impl Stream {
                 path,
                 n_faults: 0,
                 retry: None,
+                counts: false,
             })
         });
         let wait = Duration::from_secs(1 << unread.n_faults.min(4));

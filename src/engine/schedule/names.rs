@@ -216,7 +216,7 @@ impl Schedule {
             return;
         };
         if let Some(unread) = &stream.unread
-            && self.ends_trouble(&unread.path)
+            && self.ends_trouble(unread)
         {
             let (path, n_lost) = (unread.path.to_path_buf(), stream.n_behind());
             self.notices.push(Notice::Lost { path, n_lost });

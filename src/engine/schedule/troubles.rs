@@ -56,14 +56,15 @@ impl Schedule {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let is_new = stream.unread.is_none();
         let unread = stream.unread.get_or_insert_with(|| {
             Box::new(Unread {
                 path: stream.name.clone(),
                 n_faults: 0,
                 retry: None,
+                counts: false,
             })
         });
+        let is_new = !std::mem::replace(&mut unread.counts, true);
         let wait = Duration::from_secs(1 << unread.n_faults.min(5));
         unread.n_faults += 1;
         unread.retry = Some(now.after(wait.min(RETRY_MAX)));
@@ -85,7 +86,7 @@ impl Schedule {
             return;
         };
         if let Some(unread) = stream.unread.take()
-            && self.ends_trouble(&unread.path)
+            && self.ends_trouble(&unread)
         {
             let path = unread.path.to_path_buf();
             self.notices.push(Notice::Readable { path });
@@ -94,8 +95,10 @@ impl Schedule {
 
     /// One file of a name is out of trouble. Returns whether it was the last: the
     /// name may have been that of several, one after the other.
-    pub(super) fn ends_trouble(&mut self, path: &Path) -> bool {
-        let Some(lasting) = self.unreadable.get_mut(path) else {
+    pub(super) fn ends_trouble(&mut self, unread: &Unread) -> bool {
+        let path = &*unread.path;
+        let lasting = self.unreadable.get_mut(path).filter(|_| unread.counts);
+        let Some(lasting) = lasting else {
             return false;
         };
         lasting.n_files -= 1;
