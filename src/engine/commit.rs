@@ -20,6 +20,7 @@ use super::events::InstanceId;
 use super::identity::{Identity, Mark};
 use super::ids::{CommitId, MessageId, StreamId};
 pub use super::instances::InstanceRecord;
+use super::joined::Joined;
 use super::journal::Position;
 use super::kinship::Packing;
 use super::message::Draft;
@@ -149,7 +150,7 @@ pub struct StreamRecord {
     /// An unfinished line that was taken before its end came.
     pub taken: Option<Taken>,
     /// Rules that do not care for lines that end at or before a byte.
-    pub joined: BTreeMap<RuleKey, u64>,
+    pub joined: Joined,
 }
 
 /// An unfinished line that was taken.

@@ -39,6 +39,8 @@ pub mod ids;
 
 pub mod stream;
 
+pub mod joined;
+
 pub mod schedule;
 
 pub mod schedules;
@@ -136,6 +138,9 @@ const PROGRESS: Duration = Duration::from_secs(1);
 
 /// How many bytes of such progress may go uncommitted.
 const PROGRESS_BYTES_MAX: u64 = 64 << 20;
+
+/// Room for actions that is kept while there are none.
+const ACTIONS_KEPT: usize = 1 << 10;
 
 /// Everything that can happen to the agent.
 #[derive(Debug)]
@@ -415,7 +420,12 @@ impl Engine {
             }
         }
         self.commit(now);
-        self.actions.pop_front()
+        let action = self.actions.pop_front();
+        if action.is_none() {
+            // There may have been one for each of many files.
+            self.actions.shrink_to(ACTIONS_KEPT);
+        }
+        action
     }
 
     /// When to come back even if nothing happens.

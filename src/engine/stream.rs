@@ -7,7 +7,7 @@
 //!      └────────────────────────────┴────────────────────────────┘ end of file
 //! ```
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +16,7 @@ use super::commit::{StreamRecord, Taken};
 use super::correlate::Role;
 use super::identity::{Facts, Identity, Mark, Place};
 use super::ids::StreamId;
+use super::joined::Joined;
 use super::kinship::Packing;
 use super::scan::{Ending, Hit, Scanned, Waits};
 use super::schedule::Entry;
@@ -66,7 +67,7 @@ pub struct Stream {
     /// An unfinished line that was taken before its end came.
     pub taken: Option<Taken>,
     /// Rules that do not care for lines that end at or before a byte.
-    pub joined: BTreeMap<RuleKey, u64>,
+    pub joined: Joined,
     /// The rules that follow it.
     pub following: Arc<Following>,
     /// Whether the rules changed while it was being read: what comes of that read
@@ -243,7 +244,7 @@ impl Stream {
             size: 0,
             modified: 0,
             taken: None,
-            joined: BTreeMap::new(),
+            joined: Joined::default(),
             following,
             outdated: false,
             phase: Phase::Resting,
@@ -352,7 +353,7 @@ impl Stream {
         self.taken = None;
         self.unfinished = None;
         // Nobody can tell old lines from new ones behind the cut.
-        self.joined.clear();
+        self.joined = Joined::default();
     }
 
     /// What it was read up to, when its content is about to be written anew: where a
@@ -455,9 +456,8 @@ impl Stream {
     /// Tells whether the file is shorter than it was. Then it forgets which old lines
     /// rules do not care for behind its end: what comes there now is new.
     pub fn shrinks(&mut self, facts: &Facts) -> bool {
-        let n_old = self.joined.len();
-        self.joined.retain(|_, upto| *upto <= facts.size);
-        facts.size < self.size || self.joined.len() < n_old
+        let had_more = self.joined.retain(|upto| upto <= facts.size);
+        facts.size < self.size || had_more
     }
 
     /// Whether the unfinished line that was taken stands there still, if there is
@@ -513,7 +513,7 @@ impl Stream {
                 .taken
                 .as_ref()
                 .is_some_and(|taken| taken.start == hit.start && taken.rules.contains(taken_by));
-            let is_early = self.joined.get(rule).is_some_and(|&from| hit.end <= from);
+            let is_early = self.joined.get(rule).is_some_and(|from| hit.end <= from);
             !is_repeated && !is_early
         });
         // Those are nobody's, and may begin in the middle of one.
@@ -525,11 +525,7 @@ impl Stream {
             self.learn_head(mark);
         }
         self.identity.climb(&scanned.marks);
-        self.joined.retain(|_, &mut from| from > scanned.upto);
-        if self.joined.is_empty() {
-            // An emptied map keeps its memory, and most files have none.
-            self.joined = BTreeMap::new();
-        }
+        self.joined.retain(|from| from > scanned.upto);
         if (self.taken.as_ref()).is_some_and(|taken| taken.start < self.offset) {
             self.taken = None;
         }

@@ -29,7 +29,8 @@ pub(super) struct Roll {
 #[derive(Debug)]
 struct Kept {
     stream: Stream,
-    filed: Filed,
+    /// Nothing for most.
+    filed: Option<Box<Filed>>,
     is_touched: bool,
 }
 
@@ -90,7 +91,7 @@ impl Roll {
         let id = stream.id;
         let kept = Kept {
             stream,
-            filed: Filed::default(),
+            filed: None,
             is_touched: true,
         };
         self.touched.push(id);
@@ -100,7 +101,9 @@ impl Roll {
     /// Takes a stream out.
     pub(super) fn remove(&mut self, id: &StreamId) -> Option<Stream> {
         let kept = self.streams.remove(id)?;
-        self.unfile(*id, &kept.filed);
+        if let Some(filed) = &kept.filed {
+            self.unfile(*id, filed);
+        }
         Some(kept.stream)
     }
 
@@ -155,11 +158,13 @@ impl Roll {
                 continue;
             }
             let filed = Filed::of(&kept.stream);
-            if filed == kept.filed {
+            if filed == kept.filed.as_deref().cloned().unwrap_or_default() {
                 continue;
             }
-            let old = std::mem::replace(&mut kept.filed, filed.clone());
-            self.unfile(id, &old);
+            let kept_now = (filed != Filed::default()).then(|| Box::new(filed.clone()));
+            if let Some(old) = std::mem::replace(&mut kept.filed, kept_now) {
+                self.unfile(id, &old);
+            }
             self.due.extend(filed.due.map(|at| (at, id)));
             let olds = filed.heir_of.into_iter().chain(filed.copy_of);
             self.heirs.extend(olds.map(|old| (old, id)));
