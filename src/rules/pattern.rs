@@ -24,7 +24,9 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use regex::bytes::Regex;
-use regex_automata::meta;
+use regex_automata::nfa::thompson;
+use regex_automata::util::syntax;
+use regex_automata::{PatternID, meta};
 
 mod generous;
 mod grams;
@@ -103,11 +105,28 @@ impl Patterns {
 impl Pattern {
     /// Keeps a regex by its text. That it compiles is known by then.
     pub fn of(regex: &Regex) -> Self {
+        Self::named(regex.as_str(), regex.capture_names())
+    }
+
+    /// Keeps a regex by its text. None if it is no regex, or takes more than `bytes_max`
+    /// when compiled.
+    ///
+    /// That is found out without making all that a search needs.
+    pub fn new(text: &str, bytes_max: usize) -> Option<Self> {
+        let syntax = syntax::Config::new().utf8(false);
+        let config = thompson::Config::new()
+            .utf8(false)
+            .nfa_size_limit(Some(bytes_max));
+        let mut compiler = thompson::Compiler::new();
+        let nfa = compiler.syntax(syntax).configure(config).build(text).ok()?;
+        let names = nfa.group_info().pattern_names(PatternID::ZERO);
+        Some(Self::named(text, names))
+    }
+
+    fn named<'n>(text: &str, names: impl Iterator<Item = Option<&'n str>>) -> Self {
         Self {
-            text: regex.as_str().to_owned(),
-            names: regex
-                .capture_names()
-                .enumerate()
+            text: text.to_owned(),
+            names: (names.enumerate())
                 .filter_map(|(idx, name)| Some((idx, Arc::from(name?))))
                 .collect(),
             compiled: OnceLock::new(),
@@ -139,10 +158,11 @@ impl Pattern {
                 .utf8_empty(false)
                 .onepass(false)
                 .dfa(false)
+                .nfa_size_limit(None)
                 .hybrid_cache_capacity(PATTERN_AUTOMATON_BYTES_MAX);
             meta::Builder::new()
                 .configure(config)
-                .syntax(regex_automata::util::syntax::Config::new().utf8(false))
+                .syntax(syntax::Config::new().utf8(false))
                 .build(&self.text)
                 .expect("it compiled when the rules were checked")
         })

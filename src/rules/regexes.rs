@@ -61,7 +61,7 @@ pub(super) fn read(
     let regexes: Vec<Option<Arc<Pattern>>> = texts
         .into_iter()
         .map(|(node, text)| read_one(node, text, purpose, case, breaks, report))
-        .map(|regex| regex.map(|regex| Arc::new(Pattern::of(&regex))))
+        .map(|regex| regex.map(Arc::new))
         .collect();
     regexes.into_iter().collect()
 }
@@ -76,14 +76,15 @@ pub(super) fn read_secrets(entry: &Entry, report: &mut Report) -> Option<Vec<Reg
     let regexes: Vec<Option<Regex>> = texts
         .into_iter()
         .map(|(node, text)| {
-            read_one(
-                node,
-                text,
-                Purpose::Redact,
-                Case::Kept,
-                Breaks::Never,
-                report,
-            )
+            let (purpose, case, breaks) = (Purpose::Redact, Case::Kept, Breaks::Never);
+            let pattern = read_one(node, text, purpose, case, breaks, report)?;
+            let regex = RegexBuilder::new(pattern.as_str())
+                .size_limit(REGEX_BYTES_MAX)
+                .build();
+            if regex.is_err() {
+                report.regex_too_big(node.at, REGEX_BYTES_MAX >> 20);
+            }
+            regex.ok()
         })
         .collect();
     regexes.into_iter().collect()
@@ -96,7 +97,7 @@ fn read_one(
     case: Case,
     breaks: Breaks,
     report: &mut Report,
-) -> Option<Regex> {
+) -> Option<Pattern> {
     let parsed = regex_syntax::ParserBuilder::new()
         .utf8(false)
         .build()
@@ -116,15 +117,12 @@ fn read_one(
         Case::Kept => text.to_owned(),
         Case::Ignored => format!("(?i){text}"),
     };
-    let Ok(regex) = RegexBuilder::new(&whole)
-        .size_limit(REGEX_BYTES_MAX)
-        .build()
-    else {
+    let Some(pattern) = Pattern::new(&whole, REGEX_BYTES_MAX) else {
         // It was parsed above, so only its size can be wrong.
         report.regex_too_big(node.at, REGEX_BYTES_MAX >> 20);
         return None;
     };
-    if is_found_everywhere(&regex) {
+    if hir.properties().minimum_len() == Some(0) && is_found_everywhere(&pattern) {
         match purpose {
             Purpose::Match => report.matches_everything(node.at),
             Purpose::Except => report.excepts_everything(node.at),
@@ -133,14 +131,15 @@ fn read_one(
         }
         return None;
     }
-    Some(regex)
+    Some(pattern)
 }
 
 /// Tells whether a regex is found in every record. No record is like these three
 /// but by not being asked for anything.
-fn is_found_everywhere(regex: &Regex) -> bool {
+fn is_found_everywhere(pattern: &Pattern) -> bool {
     let long = [b"\x01 \x02".as_slice(); 700].concat();
-    regex.is_match(b"") && regex.is_match(b"\x01") && regex.is_match(&long)
+    let records = [b"".as_slice(), b"\x01", &long];
+    (records.iter()).all(|record| pattern.is_found_in(record))
 }
 
 /// Tells whether only a text with a line break can match; most records have none.
@@ -221,7 +220,7 @@ mod tests {
             ("a", false),
         ] {
             assert_eq!(
-                is_found_everywhere(&Regex::new(text).unwrap()),
+                is_found_everywhere(&Pattern::new(text, REGEX_BYTES_MAX).unwrap()),
                 expected,
                 "{text}"
             );
