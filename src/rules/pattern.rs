@@ -7,12 +7,13 @@
 //! 1. Most patterns hold words without which they are not found: `literals` finds them,
 //!    `grams` looks for all of them at once, at few bytes of the block.
 //! 2. For the others there is one automaton, without captures, that `walk` leads through
-//!    the block. What it looks for is `generous`: of what looks around only beginnings, and
-//!    beyond ASCII one character is as good as another.
-//! 3. On a line that gives reason to, the regexes decide that may be found in it, and give
-//!    the captures.
+//!    the block. What it looks for is `generous`: of what looks around it keeps the least,
+//!    and beyond ASCII one character is as good as another, or is looked for by itself
+//!    (`beyond`).
+//! 3. On a line that gives reason to, `witnesses` look for the other words of a pattern.
+//! 4. If they are there, the regex decides, and gives the captures.
 //!
-//! The first two can be wrong in one direction only. `others` has the forms in which a
+//! The first three can be wrong in one direction only. `others` has the forms in which a
 //! line must be searched besides its own.
 //!
 //! Rules see characters, but logs hold any bytes. A record that is not valid
@@ -28,6 +29,7 @@ use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
 use regex_automata::{PatternID, meta};
 
+mod beyond;
 mod generous;
 mod grams;
 mod literals;
@@ -35,6 +37,7 @@ mod matcher;
 mod others;
 mod record;
 mod walk;
+mod witnesses;
 
 use generous::{Generous, hir_of};
 pub use matcher::{Match, Matcher};

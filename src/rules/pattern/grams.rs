@@ -84,18 +84,31 @@ struct Shelves<const GRAM: usize> {
     /// Where the grams of a shelf begin among all.
     begins: Vec<u32>,
     grams: Vec<Gram>,
-    /// Each for one who asks.
-    literals: Vec<(Literal, u32)>,
+    /// Each once.
+    literals: Vec<Literal>,
+    /// Who asks for them: where those of a string begin among all.
+    askers_begin: Vec<u32>,
+    askers: Vec<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Gram {
     shelf: u32,
     gram: u32,
-    /// The string it is part of.
-    literal: u32,
     /// Where in the string it stands.
     at: u32,
+    /// The string it is part of.
+    literal: u32,
+    head: Head,
+}
+
+/// What a string begins with: most strings that have a gram in common differ here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Head {
+    bytes: u64,
+    folds: u64,
+    /// The bytes that the string has.
+    mask: u64,
 }
 
 struct Table<T, const N: usize>(Box<[T; N]>);
@@ -207,14 +220,13 @@ impl Few {
 impl Threes {
     /// Makes strings of three bytes or more ready to be looked for, each for one who
     /// asks. None if there are none.
-    pub(super) fn new(mut literals: Vec<(Literal, u32)>) -> Option<Self> {
-        // What is alike shares a bucket.
-        literals.sort();
-        let n_literals = literals.len();
+    pub(super) fn new(literals: Vec<(Literal, u32)>) -> Option<Self> {
         let shelves = Shelves::new(literals, 1, ANY_CASE)?;
+        // What is alike shares a bucket.
+        let n_literals = shelves.literals.len();
         let mut table = Table::new();
         for gram in &shelves.grams {
-            let (literal, _) = &shelves.literals[gram.literal as usize];
+            let literal = &shelves.literals[gram.literal as usize];
             let bucket = 1 << (gram.literal as usize * BUCKETS / n_literals);
             let at = gram.at as usize;
             for variant in literal.variants(at..at + 3) {
@@ -257,21 +269,33 @@ impl Threes {
 }
 
 impl<const GRAM: usize> Shelves<GRAM> {
-    /// Strings that are looked for at every `stride`-th byte; none if there are none.
-    fn new(literals: Vec<(Literal, u32)>, stride: usize, fold: u32) -> Option<Self> {
-        if literals.is_empty() {
+    /// Strings that are looked for at every `stride`-th byte, each for one who asks; none
+    /// if there are none.
+    fn new(mut asked: Vec<(Literal, u32)>, stride: usize, fold: u32) -> Option<Self> {
+        if asked.is_empty() {
             return None;
         }
+        asked.sort();
+        let mut literals = Vec::new();
+        let mut askers_begin = Vec::new();
+        for (idx, (literal, _)) in asked.iter().enumerate() {
+            if literals.last() != Some(literal) {
+                literals.push(literal.clone());
+                askers_begin.push(idx as u32);
+            }
+        }
+        askers_begin.push(asked.len() as u32);
         let mut grams = Vec::with_capacity(literals.len() * stride);
-        for (idx, (literal, _)) in literals.iter().enumerate() {
+        for (idx, literal) in literals.iter().enumerate() {
             let window = rarest_window(literal, GRAM, stride);
             for at in window..window + stride {
                 let gram = Self::gram_of(&literal.bytes()[at..]).map_or(0, |gram| gram | fold);
                 grams.push(Gram {
                     shelf: shelf_of(gram),
                     gram,
-                    literal: idx as u32,
                     at: at as u32,
+                    literal: idx as u32,
+                    head: Head::of(literal),
                 });
             }
         }
@@ -284,6 +308,8 @@ impl<const GRAM: usize> Shelves<GRAM> {
             begins,
             grams,
             literals,
+            askers_begin,
+            askers: asked.into_iter().map(|(_, who)| who).collect(),
         })
     }
 
@@ -302,9 +328,13 @@ impl<const GRAM: usize> Shelves<GRAM> {
             let Some(start) = at.checked_sub(known.at as usize) else {
                 continue;
             };
-            let (literal, who) = &self.literals[known.literal as usize];
-            if literal.begins(&text[start..]) {
-                on_hit(start, *who);
+            let text = &text[start..];
+            let literal = known.literal as usize;
+            if known.head.may_begin(text) && self.literals[literal].begins(text) {
+                let askers = self.askers_begin[literal]..self.askers_begin[literal + 1];
+                for who in &self.askers[askers.start as usize..askers.end as usize] {
+                    on_hit(start, *who);
+                }
             }
         }
     }
@@ -313,6 +343,30 @@ impl<const GRAM: usize> Shelves<GRAM> {
         let mut bytes = [0; 4];
         bytes[..GRAM].copy_from_slice(text.get(..GRAM)?);
         Some(u32::from_le_bytes(bytes))
+    }
+}
+
+impl Head {
+    fn of(literal: &Literal) -> Self {
+        let word = |bytes: &[u8]| {
+            let mut word = [0; 8];
+            let len = bytes.len().min(8);
+            word[..len].copy_from_slice(&bytes[..len]);
+            u64::from_le_bytes(word)
+        };
+        Self {
+            bytes: word(literal.bytes()),
+            folds: word(literal.folds()),
+            mask: word(&[0xff; 8][..literal.len().min(8)]),
+        }
+    }
+
+    /// Whether a text may begin with the string.
+    fn may_begin(&self, text: &[u8]) -> bool {
+        let Some(head) = text.first_chunk() else {
+            return true;
+        };
+        (u64::from_le_bytes(*head) & self.mask | self.folds) == self.bytes
     }
 }
 

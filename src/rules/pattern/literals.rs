@@ -44,6 +44,20 @@ const REPEATED_MAX: u32 = 8;
 /// How many parts of a pattern are looked at: repetitions of repetitions multiply them.
 const PARTS_MAX: usize = 4_096;
 
+/// How many lists of other strings are given with the rarest.
+pub(super) const OTHERS_MAX: usize = 2;
+
+/// How often other strings may be met, about, and what it costs to look for them: more
+/// often, and lines are full of them.
+const OTHERS_COST_MAX: f64 = 0.01;
+
+/// All characters that are left aside.
+pub(super) const ASIDE: [char; 21] = [
+    '\u{17f}', '\u{212a}', '\u{85}', '\u{a0}', '\u{1680}', '\u{2000}', '\u{2001}', '\u{2002}',
+    '\u{2003}', '\u{2004}', '\u{2005}', '\u{2006}', '\u{2007}', '\u{2008}', '\u{2009}', '\u{200a}',
+    '\u{2028}', '\u{2029}', '\u{202f}', '\u{205f}', '\u{3000}',
+];
+
 /// Letters of either case differ in this bit.
 const CASE_BIT: u8 = 0x20;
 
@@ -70,10 +84,30 @@ pub(super) struct Literal {
     folds: Vec<u8>,
 }
 
-/// Returns the rarest strings of which one is in every record that a pattern is found
-/// in; none if it can do without. If there are none in the list, no record is ever found.
-pub(super) fn required(hir: &Hir) -> Option<Vec<Literal>> {
-    Search::default().rarest(hir)
+/// What is in every record that a pattern is found in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Required {
+    /// The rarest strings of which there is one. If there are none in the list, no record
+    /// is ever found.
+    pub rarest: Vec<Literal>,
+    /// Others, of which there is one of each list: the rarest that tell anything.
+    pub others: Vec<Vec<Literal>>,
+}
+
+/// Returns what every record holds that a pattern is found in; none if it can do without
+/// any strings.
+pub(super) fn required(hir: &Hir) -> Option<Required> {
+    let mut stretches = Search::default().stretches(hir);
+    stretches.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    let mut stretches = stretches.into_iter();
+    let (_, rarest) = stretches.next()?;
+    let is_telling = |(cost, literals): &(f64, Vec<Literal>)| {
+        let is_said = |other: &Literal| rarest.iter().any(|literal| literal.holds(other));
+        *cost < OTHERS_COST_MAX && !literals.is_empty() && !literals.iter().any(is_said)
+    };
+    let others = stretches.filter(is_telling).take(OTHERS_MAX);
+    let others = others.map(|(_, literals)| literals).collect();
+    Some(Required { rarest, others })
 }
 
 /// The character of ASCII that a text begins with, if its first is one that is left
@@ -104,9 +138,27 @@ impl Literal {
                 .all(|((byte, own), fold)| byte | fold == *own)
     }
 
+    /// Whether another one is in every text that holds this one.
+    fn holds(&self, other: &Self) -> bool {
+        let is_as = |at: usize| {
+            let folds = &self.folds[at..at + other.len()];
+            (self.bytes[at..].iter().zip(folds))
+                .zip(other.bytes.iter().zip(&other.folds))
+                .all(|((byte, fold), (own, own_fold))| {
+                    byte | own_fold == *own && fold & !own_fold == 0
+                })
+        };
+        (other.len() <= self.len()) && (0..=self.len() - other.len()).any(is_as)
+    }
+
     /// Its bytes, letters that fold in lower case.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// For each byte the bit that does not matter, or 0.
+    pub(super) fn folds(&self) -> &[u8] {
+        &self.folds
     }
 
     /// All that may stand for a part of it.
@@ -191,17 +243,27 @@ struct Search {
 struct Rows {
     /// Each with all its variants.
     growing: Vec<Vec<Literal>>,
-    /// The rarest so far.
+    /// The rarest since the rows were begun.
     best: Option<(f64, Vec<Literal>)>,
+    /// The rarest of rows that ended before.
+    stretches: Vec<(f64, Vec<Literal>)>,
 }
 
 impl Search {
-    fn rarest(&mut self, hir: &Hir) -> Option<Vec<Literal>> {
+    /// The rarest strings of each stretch of a pattern, and what it costs to look for
+    /// them. Of each stretch that has any, one is in every record.
+    fn stretches(&mut self, hir: &Hir) -> Vec<(f64, Vec<Literal>)> {
         let mut rows = Rows::default();
         rows.begin();
         self.add(hir, &mut rows);
         rows.end();
-        rows.best.map(|(_, literals)| literals)
+        rows.stretches
+    }
+
+    fn rarest(&mut self, hir: &Hir) -> Option<Vec<Literal>> {
+        let stretches = self.stretches(hir).into_iter();
+        let rarest = stretches.min_by(|(one, _), (other, _)| one.total_cmp(other));
+        rarest.map(|(_, literals)| literals)
     }
 
     /// Lets rows grow by what a pattern begins with, and leaves those that it ends
@@ -244,10 +306,11 @@ impl Search {
             }
             HirKind::Alternation(parts) => {
                 let all: Option<Vec<_>> = parts.iter().map(|part| self.rarest(part)).collect();
+                rows.restart();
                 if let Some(all) = all {
                     rows.offer(&all.concat());
+                    rows.restart();
                 }
-                rows.restart();
             }
         }
     }
@@ -367,6 +430,7 @@ impl Rows {
         for row in std::mem::take(&mut self.growing) {
             self.offer(&row);
         }
+        self.stretches.extend(self.best.take());
     }
 
     /// Ends all rows: what follows is not beside them.
@@ -436,11 +500,13 @@ fn few(mut literals: Vec<Literal>) -> Option<Vec<Literal>> {
     (literals.len() <= LITERALS_MAX).then_some(literals)
 }
 
-fn has_aside(text: &[u8]) -> bool {
+/// Whether a text holds a character that is left aside.
+pub(super) fn has_aside(text: &[u8]) -> bool {
     (0..text.len()).any(|at| plain(&text[at..]).is_some())
 }
 
-fn n_members(class: &ClassUnicode) -> usize {
+/// How many characters a class has.
+pub(super) fn n_members(class: &ClassUnicode) -> usize {
     class.ranges().iter().map(|range| range.len()).sum()
 }
 
@@ -464,7 +530,8 @@ mod tests {
             .build()
             .parse(pattern)
             .unwrap();
-        let found = required(&hir).map(|found| found.iter().map(shown).collect::<Vec<_>>());
+        let rarest = required(&hir).map(|required| required.rarest);
+        let found = rarest.map(|rarest| rarest.iter().map(shown).collect::<Vec<_>>());
         let expected = expected.map(|list| list.iter().map(ToString::to_string).collect());
         assert_eq!(found, expected, "{pattern}");
     }
@@ -496,6 +563,31 @@ mod tests {
     }
 
     #[test]
+    fn knows_what_else_a_record_must_hold() {
+        for (pattern, expected) in [
+            ("postgres.*FATAL.*shard", &[&["FATAL"][..], &["shard"]][..]),
+            (r"(?i)lease (\S+) was fenced", &[&["<l><e><a><s><e> "]]),
+            ("kafka.*(?:ERROR|PANIC)", &[&["ERROR", "PANIC"]]),
+            // What is said already, what may be missing, and what is in every line.
+            ("was fenced.*fenced", &[]),
+            ("shard (?:is )?(?:stalled)?", &[]),
+            (r"\d+: shard", &[]),
+        ] {
+            let hir = regex_syntax::parse(pattern).unwrap();
+            let others = required(&hir).unwrap().others;
+            let mut shown: Vec<Vec<String>> = (others.iter())
+                .map(|list| list.iter().map(shown).collect())
+                .collect();
+            shown.sort();
+            let mut expected: Vec<Vec<String>> = (expected.iter())
+                .map(|list| list.iter().map(ToString::to_string).collect())
+                .collect();
+            expected.sort();
+            assert_eq!(shown, expected, "{pattern}");
+        }
+    }
+
+    #[test]
     fn writes_plainly_what_folds_or_is_space() {
         for (character, plainly) in [('\u{17f}', 's'), ('\u{212a}', 'k')] {
             let mut buffer = [0; 4];
@@ -512,6 +604,11 @@ mod tests {
                 "{character:?}"
             );
         }
+        let aside = ('\u{80}'..=char::MAX)
+            .filter(|character| plain(character.to_string().as_bytes()).is_some());
+        let mut known = ASIDE;
+        known.sort_unstable();
+        assert_eq!(aside.collect::<Vec<_>>(), known);
         assert_eq!(plain("é".as_bytes()), None);
         assert_eq!(plain("s".as_bytes()), None);
     }

@@ -9,12 +9,14 @@ use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
 use super::Patterns;
+use super::beyond::Beyond;
 use super::generous::{Generous, hir_of};
 use super::grams::{Few, Fours, Threes};
 use super::literals::{self, Literal};
 use super::others::Others;
 use super::record::{Record, record_in};
-use super::walk::{Walk, walks_of};
+use super::walk::{Ends, Walk, walks_of};
+use super::witnesses::{Hearing, Witnesses};
 use crate::secrets::Redactor;
 
 /// Bytes that go through all stages before the next ones do: so that the later stages
@@ -46,12 +48,16 @@ pub struct Matcher {
     wordless: Vec<u32>,
     /// Whether one of them is only looked for where a line begins.
     is_anchored: bool,
+    /// What of them is not looked for with all others.
+    beyond: Option<Beyond>,
     walks: Vec<Walk>,
     /// Patterns without strings that no automaton could be made for in advance.
     gated: Vec<u32>,
     gate: Option<meta::Regex>,
     /// Patterns that may be found in any line.
     everywhere: Vec<u32>,
+    /// What else must be in a line for a pattern with strings to be found.
+    witnesses: Witnesses,
     line_bytes_max: usize,
     redactor: Arc<Redactor>,
 }
@@ -82,6 +88,14 @@ pub struct Match {
 /// Where in a text a pattern may be found, and its number.
 type Hint = (usize, u32);
 
+/// A line that patterns may be found in.
+struct Candidate<'p> {
+    line: Range<usize>,
+    /// The record in it.
+    range: Range<usize>,
+    patterns: &'p [u32],
+}
+
 impl Matcher {
     /// Makes the rules ready. Records are searched up to `line_bytes_max`.
     pub fn new(rules: &[&Patterns], line_bytes_max: usize) -> Self {
@@ -91,6 +105,7 @@ impl Matcher {
         let mut without = Vec::new();
         let mut wordless = Vec::new();
         let mut everywhere = Vec::new();
+        let mut witnesses = Witnesses::default();
         for (idx, rule) in rules.iter().enumerate() {
             for (nth, pattern) in rule.matches.iter().enumerate() {
                 let number = owners.len() as u32;
@@ -101,7 +116,9 @@ impl Matcher {
                     continue;
                 };
                 if let Some(required) = literals::required(&hir) {
-                    literals.extend(required.into_iter().map(|literal| (literal, number)));
+                    let rarest = required.rarest.into_iter();
+                    literals.extend(rarest.map(|literal| (literal, number)));
+                    witnesses.add(number, required.others);
                     continue;
                 }
                 wordless.push(number);
@@ -114,6 +131,11 @@ impl Matcher {
         let (long, short): (Vec<_>, Vec<_>) = (literals.into_iter())
             .partition(|(literal, _)| literal.len() >= Fours::LITERAL_BYTES_MIN);
         let is_anchored = without.iter().any(|(generous, _)| generous.is_anchored());
+        let beyond = Beyond::new(
+            without
+                .iter()
+                .map(|(generous, number)| (generous.beyond(), *number)),
+        );
         let (walks, left_out) = walks_of(without);
         let (gate, mut gated) = gate_of(left_out);
         if gate.is_none() {
@@ -126,10 +148,12 @@ impl Matcher {
             short: Short::new(short),
             wordless,
             is_anchored,
+            beyond,
             walks,
             gated,
             gate,
             everywhere,
+            witnesses,
             line_bytes_max: line_bytes_max.max(1),
             redactor: Arc::default(),
         }
@@ -144,26 +168,40 @@ impl Matcher {
     /// Finds every hit in a region of whole lines (the last may lack its ending),
     /// in the order of lines, then of rules.
     pub fn search(&self, region: &[u8], on_match: &mut dyn FnMut(Match)) {
-        self.candidates(region, &mut |line, patterns| {
-            self.search_line(region, line, patterns, on_match);
+        self.candidates(region, &mut |found| {
+            let record = Record::new(&region[found.range.clone()]);
+            self.search_in(&record, found.line, found.range, found.patterns, on_match);
         });
     }
 
     /// Tells which regexes are tried on which lines of a region to find its hits: the line,
     /// and the rule of the regex. What is not told of is not looked at more closely.
     pub fn trials(&self, region: &[u8], on_trial: &mut dyn FnMut(Range<usize>, usize)) {
-        self.candidates(region, &mut |line, patterns| {
-            for number in patterns {
-                on_trial(line.clone(), self.owners[*number as usize].0);
+        self.candidates(region, &mut |found| {
+            for number in found.patterns {
+                on_trial(found.line.clone(), self.owners[*number as usize].0);
             }
         });
     }
 
-    /// Finds the lines that patterns may be found in, and those patterns.
-    fn candidates(&self, region: &[u8], on_line: &mut dyn FnMut(Range<usize>, &[u32])) {
+    /// Finds the lines that patterns may be found in.
+    fn candidates(&self, region: &[u8], on_line: &mut dyn FnMut(Candidate<'_>)) {
         if self.owners.is_empty() {
             return;
         }
+        let mut hearing = Hearing::default();
+        let mut on_line = |line: Range<usize>, patterns: &mut Vec<u32>| {
+            let range = record_in(region, line.clone(), self.line_bytes_max);
+            self.witnesses
+                .hear(&region[range.clone()], patterns, &mut hearing);
+            if !patterns.is_empty() {
+                on_line(Candidate {
+                    line,
+                    range,
+                    patterns,
+                });
+            }
+        };
         let mut hints = Vec::new();
         let mut at = 0;
         while at < region.len() {
@@ -171,7 +209,7 @@ impl Matcher {
             at = block.end;
             self.hints_in_lines(&region[block.clone()], &mut hints);
             if !hints.is_empty() {
-                by_lines(&mut hints, region, block.start, on_line);
+                by_lines(&mut hints, region, block.start, &mut on_line);
             }
         }
     }
@@ -179,7 +217,11 @@ impl Matcher {
     /// Tells which patterns may be found in which lines.
     fn hints_in_lines(&self, block: &[u8], hints: &mut Vec<Hint>) {
         hints.clear();
-        self.hints_in(block, hints);
+        let ends = match has_longer_line(block, self.line_bytes_max) {
+            true => Ends::Anywhere,
+            false => Ends::Lines,
+        };
+        self.hints_in(block, ends, hints);
         if !self.everywhere.is_empty() {
             let mut at = 0;
             while at < block.len() {
@@ -193,7 +235,7 @@ impl Matcher {
         let others = Others::of(block, self.line_bytes_max);
         if !others.lines.is_empty() {
             let n_before = hints.len();
-            self.hints_in(&others.text, hints);
+            self.hints_in(&others.text, Ends::Lines, hints);
             for (at, _) in &mut hints[n_before..] {
                 *at = others.line_of(*at);
             }
@@ -214,11 +256,14 @@ impl Matcher {
     }
 
     /// Tells which patterns may be found where in lines of text.
-    fn hints_in(&self, text: &[u8], hints: &mut Vec<Hint>) {
+    fn hints_in(&self, text: &[u8], ends: Ends, hints: &mut Vec<Hint>) {
         self.hints_in_words(text, hints);
         let mut hint = |at, number| hints.push((at, number));
+        if let Some(beyond) = &self.beyond {
+            beyond.find(text, &mut hint);
+        }
         for walk in &self.walks {
-            walk.find(text, &mut hint);
+            walk.find(text, ends, &mut hint);
         }
         if let Some(gate) = &self.gate {
             let mut at = 0;
@@ -233,18 +278,6 @@ impl Matcher {
         }
     }
 
-    fn search_line(
-        &self,
-        region: &[u8],
-        line: Range<usize>,
-        patterns: &[u32],
-        on_match: &mut dyn FnMut(Match),
-    ) {
-        let range = record_in(region, line.clone(), self.line_bytes_max);
-        let record = Record::new(&region[range.clone()]);
-        self.search_in(&record, line, range, patterns, on_match);
-    }
-
     /// Finds every rule that hits one record, in the order of rules. Unlike a line of
     /// a region it may hold line feeds; it is searched as it is, whatever its length.
     pub fn search_record(&self, record: &[u8], on_match: &mut dyn FnMut(Match)) {
@@ -253,10 +286,13 @@ impl Matcher {
         let others = Others::of_record(record);
         self.hints_in_words(&others.text, &mut hints);
         let mut patterns: Vec<u32> = hints.iter().map(|(_, number)| *number).collect();
+        patterns.sort_unstable();
+        patterns.dedup();
+        self.witnesses
+            .hear(record, &mut patterns, &mut Hearing::default());
         // Patterns without words are looked for as if none could match a line feed.
         patterns.extend(&self.wordless);
         patterns.sort_unstable();
-        patterns.dedup();
         let (record, whole) = (Record::new(record), 0..record.len());
         self.search_in(&record, whole.clone(), whole, &patterns, on_match);
     }
@@ -269,9 +305,9 @@ impl Matcher {
             return true;
         }
         let mut hints = Vec::new();
-        self.hints_in(line, &mut hints);
+        self.hints_in(line, Ends::Anywhere, &mut hints);
         if hints.is_empty() && !line.is_ascii() {
-            self.hints_in(&Others::of_record(line).text, &mut hints);
+            self.hints_in(&Others::of_record(line).text, Ends::Anywhere, &mut hints);
         }
         !hints.is_empty()
     }
@@ -311,7 +347,7 @@ fn by_lines(
     hints: &mut [Hint],
     region: &[u8],
     block_start: usize,
-    on_line: &mut dyn FnMut(Range<usize>, &[u32]),
+    on_line: &mut impl FnMut(Range<usize>, &mut Vec<u32>),
 ) {
     hints.sort_unstable();
     let mut patterns = Vec::new();
@@ -328,7 +364,7 @@ fn by_lines(
         patterns.extend(here.iter().map(|(_, number)| *number));
         patterns.sort_unstable();
         patterns.dedup();
-        on_line(line, &patterns);
+        on_line(line, &mut patterns);
     }
 }
 
@@ -350,6 +386,18 @@ fn block_end(region: &[u8], at: usize) -> usize {
         Some(idx) => at + idx + 1,
         None => line_end(region, at),
     }
+}
+
+/// Whether any line of a text, without its ending, is longer than so many bytes.
+fn has_longer_line(text: &[u8], bytes_max: usize) -> bool {
+    let mut at = 0;
+    while text.len() - at > bytes_max {
+        match memchr::memrchr(b'\n', &text[at..=at + bytes_max]) {
+            Some(idx) => at += idx + 1,
+            None => return true,
+        }
+    }
+    false
 }
 
 /// Returns the start of the line that the byte at `idx` lies in, if the lines
@@ -374,7 +422,7 @@ fn gate_of(patterns: Vec<(Generous, u32)>) -> (Option<meta::Regex>, Vec<u32>) {
     // that is gigabytes.
     let hirs = patterns
         .iter()
-        .map(|(generous, _)| generous.shortened(GATE_POSITIONS_MAX));
+        .map(|(generous, _)| generous.shortened(GATE_POSITIONS_MAX).0);
     let config = meta::Config::new()
         .utf8_empty(false)
         .nfa_size_limit(Some(GATE_NFA_BYTES_MAX))

@@ -59,9 +59,9 @@ impl Patterns {
 
 impl<'a> Record<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        let replaced = match String::from_utf8_lossy(bytes) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(text) => Some(text),
+        let replaced = match std::str::from_utf8(bytes) {
+            Ok(_) => None,
+            Err(_) => Some(String::from_utf8_lossy(bytes).into_owned()),
         };
         Self {
             bytes,

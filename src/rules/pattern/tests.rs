@@ -197,6 +197,78 @@ fn no_line_is_looked_at_without_a_reason() {
 }
 
 #[test]
+fn the_last_line_may_end_anywhere() {
+    let rules = [matching(&[r"\s\d+\s?"]), matching(&["(?i)the last word"])];
+    let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 1000);
+    for n_bytes in 5_000..5_400 {
+        let mut region = vec![b'x'; n_bytes];
+        region.extend_from_slice(b"\n: the last word 7");
+        let mut found = Vec::new();
+        matcher.search(&region, &mut |hit| found.push((hit.line.start, hit.rule)));
+        assert_eq!(found, [(n_bytes + 1, 0), (n_bytes + 1, 1)], "{n_bytes}");
+    }
+}
+
+#[test]
+fn no_regex_is_tried_without_all_its_words() {
+    let rules = [
+        matching(&[r"postgres\[\d+\]: .*\b(?:ERROR|FATAL)\b.*checkpoint"]),
+        matching(&[r"(?i)\bcheckpoint (\S+) was fenced\b"]),
+        matching(&[r"checkpoint-\d+ stalled on"]),
+    ];
+    let region = "\
+        postgres[7]: LOG:  checkpoint complete: wrote 12 buffers\n\
+        postgres[7]: FATAL:  no room for a checkpoint\n\
+        Checkpoint 12 WAS FENCED\n\
+        checkpoint 12 was fenced, as it ſtalled on\n\
+        checkpoint-3 is stalled\n";
+    let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 1000);
+    let mut tried = Vec::new();
+    matcher.trials(region.as_bytes(), &mut |line, rule| {
+        tried.push((region[..line.start].lines().count(), rule));
+    });
+    assert_eq!(tried, [(1, 0), (2, 1), (3, 1)]);
+
+    // What folds with a letter of a word is that letter.
+    let folded = matching(&["(?i)ksar: .*(?:disk|task) lost"]);
+    check(
+        &folded,
+        "\u{212a}SAR: taſ\u{212a} loſt\nksar: task\n".as_bytes(),
+        &["\u{212a}SAR: taſ\u{212a} loſt"],
+    );
+}
+
+#[test]
+fn no_regex_without_words_is_tried_where_it_ends_otherwise() {
+    let rules = [
+        matching(&[r"\b\d{4}-\d{2}\b"]),
+        matching(&[r"\b[0-9a-f]{8} \d+$"]),
+        matching(&[r"^\d+ [A-Z]{2,4}\b \S+"]),
+    ];
+    let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 40);
+    let tried = |line: &str| {
+        let mut tried = Vec::new();
+        matcher.trials(line.as_bytes(), &mut |_, rule| tried.push(rule));
+        tried
+    };
+    let nothing: [usize; 0] = [];
+    assert_eq!(tried("1234-123 x1234-12 1234-12x\n"), nothing);
+    assert_eq!(tried("deadbeef 12a\ndeadbeef 12 \n7 ABcDE x\n"), nothing);
+    assert_eq!(tried("1234-12\n"), [0]);
+    assert_eq!(tried("at 1234-12é\n"), [0]);
+    assert_eq!(
+        tried("deadbeef 12\r\ndeadbeef 12\0\ndeadbeef 12"),
+        [1, 1, 1]
+    );
+    // Beyond ASCII there are other digits, which are looked for wherever they stand.
+    assert_eq!(tried("naïve café of 123 日本語\n"), nothing);
+    assert_eq!(tried("1٣34-12\n"), [0, 1, 2]);
+    // A record that is cut ends where no line does.
+    let long = format!("{:>35}1234-12345 deadbeef\n", "");
+    assert_eq!(tried(&long), [0]);
+}
+
+#[test]
 fn knows_what_a_rule_costs() {
     for (regexes, expected) in [
         (&["OOM", r"(?i)out of \w+"][..], Cost::Words),
@@ -265,6 +337,9 @@ fn any_word() -> impl Strategy<Value = &'static str> {
         "\u{fffd}",
         "日本",
         "12",
+        "4321",
+        "٣",
+        "７",
         "7f:",
         ": ",
         " ",
@@ -317,6 +392,11 @@ fn any_regex() -> impl Strategy<Value = String> {
         r"\S+",
         r"\d{1,3}",
         r"\s*",
+        r"\b\d{4}\b",
+        r"\d{2}-\d+$",
+        r"\b[0-9a-f]{2}:[0-9a-f]{2}\b",
+        r"\b(?-u:\d)+\s*$",
+        r"[\d\xa0]{2}",
     ]);
     let leaf = prop_oneof![
         any_word().prop_map(regex::escape),
@@ -367,6 +447,9 @@ fn any_lines() -> impl Strategy<Value = Vec<u8>> {
         "taſk".as_bytes(),
         b"Out Of Memory",
         b"1234567890",
+        b"4321\n",
+        b"12-4321\r\n",
+        "12-4３2٣\n".as_bytes(),
         b"7f:7F:7f:",
     ]);
     let word = any_word().prop_map(str::as_bytes);
