@@ -461,7 +461,7 @@ mod tests {
                 start: start * 11,
                 end: start * 11 + 3,
             };
-            report.unknown_field(at, "keys", "a rule", &["key"], &[]);
+            report.unknown_field(at, "keys", "a rule", &["key"]);
         }
         assert_eq!(report.n_errors(), 3_000);
         let rendered = report.render(Paint::Plain);

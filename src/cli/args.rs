@@ -35,7 +35,10 @@ pub enum Command {
     /// Watch and post, until told to stop
     #[command(after_help = "Examples:\n  \
         logcrier run --config /etc/logcrier/logcrier.yaml\n  \
-        LOGCRIER_WEBHOOK='https://chat.googleapis.com/v1/spaces/…' logcrier run --rules app.yaml\n\n\
+        LOGCRIER_WEBHOOK='https://chat.googleapis.com/v1/spaces/…' logcrier run --rules app.yaml\n  \
+        kubectl logs -f deploy/api | logcrier run --rules api.yaml\n\n\
+        Rules with `stdin: true` read standard input; at its end an agent that watches nothing \
+        else says what is left to be said, and ends.\n\
         Signals: SIGTERM and SIGINT stop cleanly (a second one at once), SIGHUP reads the \
         settings anew.\n\
         Environment: LOGCRIER_WEBHOOK (the space `default`), LOGCRIER_WATCH=poll (no inotify), \

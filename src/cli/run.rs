@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::Outcome;
 use super::args::RunArgs;
+use super::words::counted;
 use crate::engine::schedule::Noticing;
 use crate::host::service::Manager;
-use crate::host::{self, Setup};
+use crate::host::{self, Ended, Setup};
 use crate::rules::settings::{Purpose, Settings, Watch};
 use crate::rules::{RuleSet, Surroundings};
 
@@ -40,7 +41,15 @@ pub fn run(
     };
     let ended = super::runtime()?.block_on(host::run(setup, std::future::pending(), &mut reload));
     match ended {
-        Ok(_) => Ok(Outcome::Fine),
+        Ok(Ended::Cleanly | Ended::AtOnce) => Ok(Outcome::Fine),
+        Ok(Ended::Unsaid(n_messages)) => {
+            writeln!(
+                err,
+                "error: {} not delivered: they wait in the state directory for spaces that take none",
+                counted(n_messages as u64, "message")
+            )?;
+            Ok(Outcome::Failed)
+        }
         Err(fault) => {
             writeln!(err, "error: {fault}")?;
             Ok(Outcome::Failed)

@@ -15,7 +15,7 @@ use super::outbox::{Freshness, Post};
 use super::own::Trouble;
 use super::schedule::Fault;
 use super::time::{Moment, Now};
-use super::{Action, Engine, Granted, Report, Stopping, digest};
+use super::{Action, Engine, Granted, Report, Stopping, digest, stdin};
 use crate::rules::RuleKey;
 
 /// The longest wait between two tries to commit.
@@ -36,6 +36,8 @@ pub(super) struct Committing {
     messages: Vec<MessageId>,
     has_globs: bool,
     has_journal: bool,
+    /// Up to where standard input is read in it.
+    stdin: Option<u64>,
     makes_ready: bool,
 }
 
@@ -162,6 +164,7 @@ impl Engine {
                 .collect(),
             has_globs: globs.is_some(),
             has_journal: journal.is_some(),
+            stdin: stdin::read_up_to(&self.schedule),
             makes_ready,
         });
         self.actions.push_back(Action::Commit(Box::new(Commit {
@@ -199,6 +202,9 @@ impl Engine {
             }
             self.n_commit_faults = 0;
             self.answer(done.tickets);
+            if let Some(upto) = done.stdin.filter(|upto| self.stdin.spend(*upto)) {
+                self.actions.push_back(Action::Spent(upto));
+            }
             if done.makes_ready {
                 self.say_ready();
             }

@@ -73,6 +73,8 @@ pub mod checks;
 
 pub mod journal;
 
+pub mod stdin;
+
 pub mod markup;
 
 pub mod message;
@@ -126,6 +128,7 @@ pub use report::Report;
 use scan::Ending;
 use schedule::{Fault, Found, Hint, Listing, Look, Noticing, ReadDone, Start, Turn};
 use schedules::Schedules;
+use stdin::Stdin;
 use time::{Moment, Now, Wall};
 
 use crate::rules::{Rule, RuleSet};
@@ -175,6 +178,8 @@ pub enum Input {
         /// What came of it.
         outcome: Result<journal::Done, Fault>,
     },
+    /// Something about standard input, besides what came there.
+    Stdin(stdin::News),
     /// A command that was said to be stuck is gone after all.
     Gone(RunId),
     /// `logcrier exec` tells what came of a command; answered by [`Action::Answer`].
@@ -205,6 +210,9 @@ pub enum Action {
     /// Read on in the journal, once there is something; answered by
     /// [`Input::Journal`], unless another turn comes first.
     Journal(journal::Turn),
+    /// What came by standard input up to here is read, and on disk with all it caused:
+    /// it need not be kept.
+    Spent(u64),
     /// Start a command; answered by [`Input::Ran`].
     Run(checks::Start),
     /// End a command and all that it started; its answer is not waited for.
@@ -260,6 +268,7 @@ pub struct Engine {
     correlate: Correlate,
     checks: Checks,
     journal: Journal,
+    stdin: Stdin,
     /// What was told or asked for, and is answered once it is on disk.
     tickets: Vec<(u64, Granted)>,
     outbox: Outbox,
@@ -321,6 +330,7 @@ impl Engine {
             correlate,
             checks: Checks::new(image.checks.into_values(), &rules, now),
             journal: Journal::new(image.journal, &rules, now.wall),
+            stdin: Stdin::default(),
             tickets: Vec::new(),
             outbox,
             next_message: image.next_message,
@@ -392,6 +402,7 @@ impl Engine {
                 let found = self.journal.done(now.moment, epoch, outcome);
                 self.entries(now, &found);
             }
+            Input::Stdin(news) => self.stdin_news(now, news),
             Input::Gone(run) => self.checks.gone(run),
             Input::Told(told) => {
                 self.told(now, &told);
@@ -509,6 +520,7 @@ impl Engine {
 
     /// What follows every input.
     fn after(&mut self, now: Now) {
+        self.sum_up_stdin(now);
         let rules = self.rules.clone();
         let (mut scene, correlate) = scene!(self, now);
         let births = correlate.tick(
@@ -571,10 +583,14 @@ impl Engine {
         if is_dirty {
             let due = now.moment.after(PROGRESS);
             let due = self.progress_due.get_or_insert(due);
-            if self.schedule.n_dirty_bytes() >= PROGRESS_BYTES_MAX {
+            let n_spent = self.stdin.n_spendable(&self.schedule);
+            if self.schedule.n_dirty_bytes() >= PROGRESS_BYTES_MAX
+                || n_spent >= stdin::PROGRESS_BYTES_MAX
+            {
                 *due = now.moment;
             }
         }
+        self.end_with_stdin();
     }
 
     fn say_ready(&mut self) {

@@ -3,6 +3,7 @@
 use super::journal;
 use super::outbox::Outcome;
 use super::schedule::Notice;
+use super::stdin;
 use crate::rules::{RuleKey, SpaceName};
 
 /// What people should hear of.
@@ -12,6 +13,8 @@ pub enum Report {
     File(Notice),
     /// Of the journal.
     Journal(journal::Notice),
+    /// Of standard input.
+    Stdin(stdin::News),
     /// Of a message or a space.
     Delivery(Outcome),
     /// A template could not be rendered; the built-in wording was used.

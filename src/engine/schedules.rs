@@ -181,6 +181,12 @@ impl Schedules {
         schedules.find_map(|schedule| schedule.stream(id))
     }
 
+    /// The streams of a path, one for each reading.
+    pub fn named<'a>(&'a self, path: &'a Path) -> impl Iterator<Item = &'a Stream> {
+        let schedules = self.by_reading.values();
+        schedules.filter_map(move |schedule| schedule.stream(schedule.named(path)?))
+    }
+
     /// Names without wildcards whose files went away and stay away.
     pub fn missing(&self) -> impl Iterator<Item = &Path> {
         let missing: BTreeSet<&Path> = self

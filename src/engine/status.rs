@@ -281,7 +281,7 @@ impl Engine {
             .map(|stream| {
                 let losses = self.counts.losses(&stream.name);
                 SourceStatus {
-                    path: stream.name.display().to_string(),
+                    path: stream.source().to_string(),
                     state: SourceState::of(stream),
                     behind_bytes: behind(stream),
                     lost_bytes: losses.n_bytes,

@@ -21,8 +21,8 @@ use super::kinship::Packing;
 use super::scan::{Ending, Hit, Scanned, Waits};
 use super::schedule::Entry;
 use super::time::Moment;
-use crate::rules::RuleKey;
 use crate::rules::records::searcher::Searcher;
+use crate::rules::{RuleKey, source_name};
 
 /// How long an unfinished last line may stand without growing before it is taken.
 pub const UNFINISHED: Duration = Duration::from_secs(5);
@@ -403,7 +403,7 @@ impl Stream {
 
     /// How messages name it: where it was seen when rules last followed it there.
     pub fn source(&self) -> Arc<str> {
-        self.name.to_string_lossy().into()
+        source_name(&self.name).into()
     }
 
     /// Where it lives.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use super::chat::Chat;
 use super::commands::{Commands, Heard};
@@ -18,6 +18,7 @@ use super::metrics::{Metrics, Wanted};
 use super::service::Manager;
 use super::socket::{Answer, Asked, Request, Room};
 use super::standing::Standing;
+use super::stdin::Stdin;
 use super::watch::Hints;
 use super::worker::{Job, Worker};
 use super::{Ended, Reload, StartFault, clock, globs_of, report, resolved, spool, until, users};
@@ -52,6 +53,7 @@ pub(super) struct Agent {
     pub(super) chat: Arc<Chat>,
     pub(super) files: Worker<Job>,
     pub(super) journal: Journal,
+    pub(super) stdin: Stdin,
     pub(super) command_env: Vec<(String, String)>,
     pub(super) commands: Commands,
     /// Where other processes speak with us, if that is possible.
@@ -118,7 +120,10 @@ impl Agent {
             }
             self.act();
             if let Some(ended) = self.ended {
-                return Ok(ended);
+                return Ok(match stopping {
+                    Some(_) => ended,
+                    None => self.left_unsaid(),
+                });
             }
             let deadline = match stopping {
                 None => self.engine.wakeup(clock::now()),
@@ -198,6 +203,7 @@ impl Agent {
             match action {
                 Action::Files(turn) => self.files.give(Job::Turn(turn)),
                 Action::Journal(turn) => self.journal.give(turn),
+                Action::Spent(upto) => self.stdin.spent(upto),
                 Action::Run(start) => {
                     if let Some(input) = self.commands.start(start) {
                         self.engine.handle(now, input);
@@ -395,6 +401,9 @@ impl Agent {
                 info!(rules = rules.rules.len(), "reloaded");
                 self.settings_loaded = clock::now().wall;
                 self.reload_failed = None;
+                if let Err(fault) = self.stdin.meet(rules.has_stdin()) {
+                    error!(%fault, "standard input is not read");
+                }
                 self.files.give(Job::Globs(globs_of(&rules)));
                 self.rules = rules.clone();
                 self.engine.handle(clock::now(), Input::Reload(rules));
@@ -406,6 +415,16 @@ impl Agent {
                 self.manager
                     .ready("the new settings have mistakes, the old ones stay in force");
             }
+        }
+    }
+
+    /// How it ends if nobody told it to.
+    fn left_unsaid(&self) -> Ended {
+        self.manager.stopping();
+        let messages = self.engine.outbox().messages();
+        match messages.filter(|message| !message.is_parked()).count() {
+            0 => Ended::Cleanly,
+            n_messages => Ended::Unsaid(n_messages),
         }
     }
 

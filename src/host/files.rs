@@ -6,12 +6,14 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, OFlags, Statx, StatxFlags};
 
 use super::clock;
+use super::stdin::Copy;
 use super::unpack::{self, Unpacked};
 use super::walk;
 use super::watch::Watcher;
@@ -24,6 +26,7 @@ use crate::engine::scan::{LOOK_BACK_BYTES, is_hole, jumped, scan};
 use crate::engine::schedule::{
     Entry, Fault, Found, Listing, Look, LookAt, Read, ReadDone, Scope, Turn,
 };
+use crate::rules::STDIN;
 use crate::rules::glob::Glob;
 
 /// Descriptors that are left for everything but followed files.
@@ -41,6 +44,8 @@ pub struct Files {
     clock: u64,
     buffer: Vec<u8>,
     archive: Option<(StreamId, Unpacked)>,
+    /// What came by standard input.
+    stdin: Arc<Copy>,
 }
 
 #[derive(Debug)]
@@ -52,11 +57,16 @@ struct Open {
 impl Files {
     /// Prepares to follow what the patterns name. Without a watcher, nobody tells
     /// when something changes. Directories in `own` are never looked into.
-    pub(super) fn new(globs: Vec<Glob>, watcher: Option<Watcher>, own: BTreeSet<Place>) -> Self {
+    pub(super) fn new(
+        globs: Vec<Glob>,
+        watcher: Option<Watcher>,
+        own: BTreeSet<Place>,
+        stdin: Arc<Copy>,
+    ) -> Self {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let n_open_max = limit.map_or(u64::MAX, |limit| limit.saturating_sub(FILES_SPARED));
         Self {
-            globs,
+            globs: of_files(globs),
             watcher,
             own,
             open: BTreeMap::new(),
@@ -64,12 +74,13 @@ impl Files {
             clock: 0,
             buffer: Vec::new(),
             archive: None,
+            stdin,
         }
     }
 
     /// Takes over changed patterns.
     pub fn meet(&mut self, globs: Vec<Glob>) {
-        self.globs = globs;
+        self.globs = of_files(globs);
     }
 
     /// Does what the engine asked for. `None` where it needs no answer.
@@ -108,6 +119,18 @@ impl Files {
     fn list(&mut self, scope: &Scope) -> Listing {
         let (begun, worked) = (clock::now().moment, clock::worked());
         let mut listing = walk::list(&self.globs, &self.own, self.watcher.as_mut(), scope);
+        if scope.holds(Path::new(STDIN))
+            && let Some(facts) = self.stdin.look()
+        {
+            listing.entries.push(Entry {
+                path: PathBuf::from(STDIN),
+                real: None,
+                facts,
+                is_mounted: false,
+            });
+            let entries = &mut listing.entries;
+            entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+        }
         listing.took = clock::now().moment.from_now(begun);
         listing.worked = clock::worked().saturating_sub(worked);
         listing
@@ -130,6 +153,9 @@ impl Files {
     }
 
     fn look(&mut self, look: &LookAt) -> io::Result<Look> {
+        if look.path == Path::new(STDIN) {
+            return self.look_at_stdin(look);
+        }
         let named = facts_at(&look.path)?.map(|facts| facts.place);
         if let Some(packing) = look.packing {
             let archive = self.archive(look.stream, &look.path, look.place, packing)?;
@@ -151,21 +177,31 @@ impl Files {
             self.open.remove(&look.stream);
             return Ok(nothing);
         }
-        let mut hashes = Vec::with_capacity(look.stretches.len());
-        let mut bytes = Vec::new();
-        for &(start, end) in &look.stretches {
-            let n_bytes = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
-            bytes.resize(n_bytes, 0);
-            let whole = read_full_at(file, &mut bytes, start)? == n_bytes;
-            if whole {
+        let hashes = hashes_of(file, &look.stretches)?;
+        for (&(_, end), hash) in look.stretches.iter().zip(&hashes) {
+            if hash.is_some() {
                 // Shared file systems may tell a size of some seconds ago.
                 facts.size = facts.size.max(end);
             }
-            hashes.push(whole.then(|| fingerprint(&bytes)));
         }
         Ok(Look {
             opened: Some(facts),
             named,
+            hashes,
+            is_later: false,
+        })
+    }
+
+    fn look_at_stdin(&self, look: &LookAt) -> io::Result<Look> {
+        let facts = self.stdin.look();
+        let opened = facts.filter(|facts| facts.place == look.place);
+        let hashes = match opened {
+            Some(_) => hashes_of(&*self.stdin, &look.stretches)?,
+            None => Vec::new(),
+        };
+        Ok(Look {
+            opened,
+            named: facts.map(|facts| facts.place),
             hashes,
             is_later: false,
         })
@@ -179,6 +215,11 @@ impl Files {
         let mut buffer = std::mem::take(&mut self.buffer);
         let n_back = usize::try_from(n_back(read)).unwrap_or(0);
         buffer.resize(n_back + region_bytes_max(read.searcher.reading()), 0);
+        if read.path == Path::new(STDIN) {
+            let outcome = read_stdin(&self.stdin, read, &mut buffer);
+            self.buffer = buffer;
+            return outcome;
+        }
         let outcome = match self.file(read.stream, &read.path, read.place)? {
             None => Ok(ReadDone::Changed),
             Some(file) => read_region(file, read, &mut buffer),
@@ -235,6 +276,12 @@ impl Files {
             self.open.remove(&oldest);
         }
     }
+}
+
+/// The patterns of files: standard input is none.
+fn of_files(mut globs: Vec<Glob>) -> Vec<Glob> {
+    globs.retain(|glob| glob.as_str() != STDIN);
+    globs
 }
 
 /// Finds a file by its place, first at `real`, then under any name beside `path`, and
@@ -313,7 +360,61 @@ fn open_at(path: &Path, place: Place) -> io::Result<Option<File>> {
     Ok((facts.place == place).then_some(file))
 }
 
-fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDone> {
+/// What can be read at any place.
+trait At {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Where the next data is behind a hole; none if nobody can tell.
+    fn data_from(&self, offset: u64) -> Option<u64>;
+}
+
+impl At for File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        FileExt::read_at(self, buffer, offset)
+    }
+
+    fn data_from(&self, offset: u64) -> Option<u64> {
+        rustix::fs::seek(self, rustix::fs::SeekFrom::Data(offset)).ok()
+    }
+}
+
+impl At for Copy {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.read_at(buffer, offset)
+    }
+
+    fn data_from(&self, _: u64) -> Option<u64> {
+        None
+    }
+}
+
+fn hashes_of(file: &impl At, stretches: &[(u64, u64)]) -> io::Result<Vec<Option<u64>>> {
+    let mut hashes = Vec::with_capacity(stretches.len());
+    let mut bytes = Vec::new();
+    for &(start, end) in stretches {
+        let n_bytes = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
+        bytes.resize(n_bytes, 0);
+        let whole = read_full_at(file, &mut bytes, start)? == n_bytes;
+        hashes.push(whole.then(|| fingerprint(&bytes)));
+    }
+    Ok(hashes)
+}
+
+/// Reads what came by standard input, from where it is kept.
+fn read_stdin(copy: &Copy, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDone> {
+    if copy.look().is_none_or(|facts| facts.place != read.place) {
+        return Ok(ReadDone::Changed);
+    }
+    let begin = copy.begin();
+    if read.offset < begin {
+        let scanned = jumped(&read.region(&[], &[]), begin);
+        let at_end = false;
+        return Ok(ReadDone::Scanned { scanned, at_end });
+    }
+    read_region(copy, read, buffer)
+}
+
+fn read_region(file: &impl At, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDone> {
     let n_before = n_back(read);
     let begin = read.offset - n_before;
     let n_read = read_full_at(file, buffer, begin)?;
@@ -328,8 +429,7 @@ fn read_region(file: &File, read: &Read, buffer: &mut [u8]) -> io::Result<ReadDo
     let region = read.region(bytes, before);
     if is_hole(bytes, &read.searcher) && !read.skipping {
         // Where the file system cannot tell, the hole is read like all else.
-        let data = rustix::fs::seek(file, rustix::fs::SeekFrom::Data(begin + n_read as u64));
-        if let Ok(data) = data {
+        if let Some(data) = file.data_from(begin + n_read as u64) {
             let scanned = jumped(&region, data);
             let at_end = false;
             return Ok(ReadDone::Scanned { scanned, at_end });
@@ -365,7 +465,7 @@ pub(super) fn has_mark(read: &Read, before: &[u8]) -> bool {
 }
 
 /// Reads until the buffer is full or the file ends.
-fn read_full_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_full_at(file: &impl At, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut n_read = 0;
     while n_read < buffer.len() {
         match file.read_at(&mut buffer[n_read..], offset + n_read as u64) {

@@ -36,6 +36,8 @@ pub mod commands;
 
 mod journal;
 
+mod stdin;
+
 pub mod capture;
 
 pub mod socket;
@@ -78,6 +80,7 @@ use journal::Journal;
 use metrics::Metrics;
 use service::Manager;
 use socket::Room;
+use stdin::Stdin;
 use store::{Opened, Store};
 use worker::{Worker, turn, write};
 
@@ -134,6 +137,9 @@ pub enum StartFault {
 pub enum Ended {
     /// Everything is on disk.
     Cleanly,
+    /// There was nothing more to watch, and so many messages wait for spaces that take
+    /// none.
+    Unsaid(usize),
     /// It was told twice, or took too long: what was not on disk is seen again.
     AtOnce,
 }
@@ -163,10 +169,11 @@ pub async fn run(
     };
     let own = own_directory(&setup.state_dir).into_iter().collect();
     let rules = resolved(&setup.rules, &setup.command_env).await;
-    let globs = globs_of(&rules);
-    let files = Files::new(globs, watcher, own);
+    let mut stdin = Stdin::new(&state_dir, &inputs);
+    stdin.meet(rules.has_stdin())?;
+    let files = Files::new(globs_of(&rules), watcher, own, stdin.copy());
     let files = Worker::new("files", files, &inputs, turn)?;
-    let store = Worker::new("store", opened.store, &inputs, write)?;
+    let store = Worker::new("store", (opened.store, stdin.copy()), &inputs, write)?;
     let seed = random() as u64;
     let config = Config {
         rules: rules.clone(),
@@ -192,6 +199,7 @@ pub async fn run(
         chat,
         files,
         journal: Journal::new(setup.command_env.clone()),
+        stdin,
         command_env: setup.command_env.clone(),
         commands: Commands::new(setup.command_env),
         room: open_room(&state_dir),

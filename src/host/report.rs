@@ -6,12 +6,14 @@ use crate::engine::Report;
 use crate::engine::journal;
 use crate::engine::outbox::Outcome;
 use crate::engine::schedule::Notice;
+use crate::engine::stdin::News;
 
 /// Logs one report. `error` needs a person, `warn` may, `info` marks a life event.
 pub(super) fn tell(report: &Report) {
     match report {
         Report::File(notice) => file(notice),
         Report::Journal(notice) => journal(notice),
+        Report::Stdin(news) => stdin(news),
         Report::Delivery(outcome) => delivery(outcome),
         Report::TemplateFailed { rule, why } => {
             warn!(%rule, why, "a template failed, the built-in wording was used");
@@ -48,6 +50,21 @@ fn journal(notice: &journal::Notice) {
             let since = since.rfc3339();
             warn!(since, "the journal lost entries that were not read yet");
         }
+    }
+}
+
+fn stdin(news: &News) {
+    match news {
+        News::Ended { .. } => info!("standard input has ended"),
+        News::Unreadable { why } => warn!(why, "standard input cannot be read"),
+        News::Uncopied { why } => {
+            warn!(
+                why,
+                "what comes by standard input cannot be written to the state directory, will be \
+                 tried again; whoever writes there waits"
+            );
+        }
+        News::Copied => info!("what comes by standard input can be written again"),
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
-use std::sync::mpsc as std_mpsc;
+use std::sync::{Arc, mpsc as std_mpsc};
 
 use tokio::sync::mpsc;
 
 use super::StartFault;
 use super::files::Files;
+use super::stdin::Copy;
 use super::store::Store;
 use crate::engine::Input;
 use crate::engine::commit::Commit;
@@ -115,10 +116,10 @@ pub(super) fn turn(files: &mut Files, job: Job) -> Option<Input> {
     }
 }
 
-pub(super) fn write(store: &mut Store, commit: Commit) -> Option<Input> {
+/// Writes a commit. What it says to be read of standard input must be on disk before.
+pub(super) fn write((store, stdin): &mut (Store, Arc<Copy>), commit: Commit) -> Option<Input> {
     let id: CommitId = commit.id;
-    let outcome = store.commit(&commit).map_err(|error| Fault {
-        why: error.to_string(),
-    });
-    Some(Input::Committed(id, outcome))
+    let synced = stdin.sync().map_err(|error| error.to_string());
+    let outcome = synced.and_then(|()| store.commit(&commit).map_err(|error| error.to_string()));
+    Some(Input::Committed(id, outcome.map_err(|why| Fault { why })))
 }

@@ -182,10 +182,11 @@ impl Stage {
                     self.said.extend(self.said_in(post));
                     Some(Input::Answered(id, delivered()))
                 }
-                // There are no commands and no journal on this stage, and nobody who
+                // There are no commands, no journal and no pipe on this stage, and nobody who
                 // waits for an answer; what people should hear of is not what they are posted.
                 Action::Run(_)
                 | Action::Journal(_)
+                | Action::Spent(_)
                 | Action::StopRun(_)
                 | Action::Answer(..)
                 | Action::Ready

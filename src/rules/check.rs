@@ -92,6 +92,14 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     let journal = optional(layers.rule.get("journal"), |entry| {
         journal::read(entry, report)
     });
+    let stdin = optional(layers.rule.get("stdin"), |entry| {
+        let is_wanted = fields::truth(entry, report)?;
+        if !is_wanted {
+            report.stdin_false(fields::place_of(entry));
+        }
+        is_wanted.then_some(())
+    });
+    let is_of_stdin = stdin.is_none_or(|stdin| stdin.is_some());
     let check = kind.and_then(|kind| read::check(kind, layers, context, report));
     let repeat = optional(layers.get("repeat"), |entry| read::repeat(entry, report));
     let exclude = optional(layers.get("exclude_files"), |entry| {
@@ -115,6 +123,7 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
     let reading = reading.map(|reading| match (&include, &journal) {
         // Files have lines, and an entry of the journal has fields.
         (Some(None), Some(Some(_))) => reading.of_entries(),
+        _ if is_of_stdin => reading.in_utf8(),
         _ => reading,
     });
     let captures = patterns.as_ref().map(captures_of);
@@ -197,11 +206,18 @@ pub(super) fn rule(layers: Layers<'_>, context: &Context<'_>, report: &mut Repor
         check,
         // That of the defaults is for those that can use it.
         repeat: repeat?.filter(|_| has_end).unwrap_or_default(),
-        files: Files {
-            include: include?.unwrap_or_default(),
-            exclude: exclude?.unwrap_or_default(),
+        files: match stdin? {
+            // What the defaults say of files is not meant.
+            Some(()) => Files::stdin(),
+            None => Files {
+                include: include?.unwrap_or_default(),
+                exclude: exclude?.unwrap_or_default(),
+            },
         },
-        from: from?.unwrap_or(From::End),
+        from: match is_of_stdin {
+            true => From::Beginning,
+            false => from?.unwrap_or(From::End),
+        },
         journal: journal?,
         reading: reading?,
         patterns: patterns?,

@@ -24,14 +24,12 @@ const LASTS_MAX: Duration = Duration::from_secs(400 * 86_400);
 pub(super) const TESTS: Known = Known {
     what: "`tests`",
     fields: &["match", "no_match", "sequence"],
-    later: &[],
 };
 
 /// The fields of a line that must match.
 pub(super) const MATCH: Known = Known {
     what: "a line of `match`",
     fields: &["captures", "line"],
-    later: &[],
 };
 
 /// The fields of a step of any kind.
@@ -40,7 +38,6 @@ pub(super) const STEP: Known = Known {
     fields: &[
         "advance", "contains", "every", "line", "output", "posts", "status", "times",
     ],
-    later: &[],
 };
 
 /// The tests of one rule.

@@ -16,8 +16,6 @@ pub(super) struct Known {
     pub(super) what: &'static str,
     /// Its fields.
     pub(super) fields: &'static [&'static str],
-    /// Fields that the language has and this release has not.
-    pub(super) later: &'static [&'static str],
 }
 
 /// A map whose keys are known and stand there once.
@@ -34,7 +32,7 @@ impl<'a> Fields<'a> {
         let entries = entries_of(node, known.what, report)?;
         for entry in entries.values() {
             if !known.fields.contains(&entry.key.as_str()) {
-                report.unknown_field(entry.at, &entry.key, known.what, known.fields, known.later);
+                report.unknown_field(entry.at, &entry.key, known.what, known.fields);
             }
         }
         Some(Self {

@@ -8,6 +8,7 @@
 //! Nothing here reads a file, a clock or the environment; what is needed from the
 //! world is handed in through [`Surroundings`].
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -53,6 +54,10 @@ use crate::secrets::Redactor;
 /// The space that `LOGCRIER_WEBHOOK` makes.
 const SPACE_DEFAULT: &str = "default";
 
+/// The path by which standard input is followed. The host has a copy of what came there,
+/// and shows it under this name as a file that only grows.
+pub const STDIN: &str = "/dev/stdin";
+
 /// Everything a running agent was told: spaces and rules, checked.
 #[derive(Debug, Clone)]
 pub struct RuleSet {
@@ -78,7 +83,7 @@ pub struct RuleSet {
 pub struct Rule {
     /// Its name, unique over all files; also the key of its thread.
     pub key: RuleKey,
-    /// The files it follows.
+    /// The files it follows, or standard input.
     pub files: Files,
     /// The entries of the systemd journal that it looks at. Where a rule has both,
     /// [`RuleSet::with_journal`] decides.
@@ -129,7 +134,7 @@ pub struct Rule {
     pub labels: BTreeMap<String, String>,
 }
 
-/// The files a rule follows.
+/// The files a rule follows, or standard input by the path [`STDIN`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Files {
     /// Patterns of files to follow; empty only for rules of commands.
@@ -275,7 +280,30 @@ impl SeverityOf {
     }
 }
 
+impl Files {
+    /// Standard input and nothing else.
+    pub fn stdin() -> Self {
+        Self {
+            include: vec![Glob::of_path(Path::new(STDIN))],
+            exclude: Vec::new(),
+        }
+    }
+}
+
+/// What people call a source that has this path.
+pub fn source_name(path: &Path) -> Cow<'_, str> {
+    match path == Path::new(STDIN) {
+        true => Cow::Borrowed("stdin"),
+        false => path.to_string_lossy(),
+    }
+}
+
 impl Rule {
+    /// Whether it looks at standard input.
+    pub fn is_of_stdin(&self) -> bool {
+        (self.files.include.iter()).any(|glob| glob.as_str() == STDIN)
+    }
+
     /// The rule as it looks for what ends its incidents, if a record does that.
     pub fn ending(&self) -> Option<Self> {
         let (patterns, filter) = self.conditions.resolving()?;
@@ -303,6 +331,11 @@ impl RuleSet {
             }
         }
         rules
+    }
+
+    /// Whether a rule looks at standard input.
+    pub fn has_stdin(&self) -> bool {
+        self.rules.iter().any(|rule| rule.is_of_stdin())
     }
 
     /// Whether a rule looks at the journal.

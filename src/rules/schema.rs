@@ -12,7 +12,7 @@ mod rule;
 mod shapes;
 
 use super::check;
-use super::checks::read::{Kind, PARTICULAR, SOURCES};
+use super::checks::read::{Kind, NOT_OF_STDIN, PARTICULAR, SOURCES};
 use super::examples;
 use super::fields::Known;
 use super::journal;
@@ -163,11 +163,17 @@ fn rules() -> Value {
         .map(|(name, _)| json!({"required": [name]}))
         .collect();
     sources.push(json!({"anyOf": [{"required": ["files"]}, {"required": ["journal"]}]}));
+    sources.push(json!({"required": ["stdin"]}));
     let mut all: Vec<Value> = Vec::new();
     for (source, kind) in SOURCES {
         let others = (PARTICULAR.iter()).filter(|(kinds, _)| !kinds.contains(&kind));
+        let of_source: &[&str] = match source {
+            "stdin" => NOT_OF_STDIN,
+            _ => &[],
+        };
         let refused: Map<String, Value> = others
             .flat_map(|(_, names)| names.iter())
+            .chain(of_source)
             .filter(|name| check::RULE.fields.contains(name))
             .map(|name| ((*name).to_owned(), json!(false)))
             .collect();
@@ -180,7 +186,7 @@ fn rules() -> Value {
         .filter(|name| check::RULE.fields.contains(name))
         .map(|name| json!({"required": [name]}))
         .collect();
-    for source in ["files", "journal"] {
+    for source in ["files", "journal", "stdin"] {
         let when = json!({"required": [source]});
         all.push(json!({"if": when, "then": {"anyOf": wanted}}));
     }

@@ -59,13 +59,11 @@ pub(super) const SETTINGS: Known = Known {
         "state_dir",
         "watch",
     ],
-    later: &[],
 };
 
 const METRICS: Known = Known {
     what: "`metrics`",
     fields: &["listen"],
-    later: &[],
 };
 
 /// The words for how changes are noticed.

@@ -200,6 +200,7 @@ impl Storm {
             }
             Action::Ready
             | Action::Report(_)
+            | Action::Spent(_)
             | Action::Run(_)
             | Action::Journal(_)
             | Action::StopRun(_)

@@ -22,16 +22,13 @@ use crate::engine::kinship::{self, Packing};
 use crate::engine::time::{Moment, Wall};
 use crate::host::{clock, unpack};
 use crate::rehearsal::history::{self, Chronicle, Log, Source};
-use crate::rules::{Rule, RuleSet, Surroundings};
+use crate::rules::{Rule, RuleSet, STDIN, Surroundings};
 
 /// Bytes that are asked of a file at once.
 const READ_BYTES: usize = 256 << 10;
 
 /// How often the progress is shown, in nanoseconds.
 const PROGRESS_NANOS: u64 = 100_000_000;
-
-/// The path that stands for standard input in messages.
-const STDIN: &str = "/dev/stdin";
 
 /// Replays logs.
 pub fn run(

@@ -10,8 +10,8 @@ impl Report {
             at,
             "a rule that watches nothing".into(),
             hint(
-                "add `files: [/var/log/…]`, `journal: {unit: …}`, `command: [PROGRAM, …]`, `shell: LINE` \
-                 or `exec: true`",
+                "add `files: [/var/log/…]`, `journal: {unit: …}`, `stdin: true`, `command: [PROGRAM, …]`, \
+                 `shell: LINE` or `exec: true`",
             ),
         );
     }
@@ -40,6 +40,15 @@ impl Report {
             at,
             "`exec` can only be `true`".into(),
             hint("remove the rule if nothing reports under its key"),
+        );
+    }
+
+    /// `stdin: false`.
+    pub fn stdin_false(&mut self, at: Span) {
+        self.error(
+            at,
+            "`stdin` can only be `true`".into(),
+            hint("say what else the rule watches, such as `files: [/var/log/…]`"),
         );
     }
 

@@ -5,23 +5,11 @@ use crate::diagnostic::{Report, Span, did_you_mean};
 
 impl Report {
     /// A field that nobody knows.
-    pub fn unknown_field(
-        &mut self,
-        at: Span,
-        found: &str,
-        what: &str,
-        known: &[&str],
-        later: &[&str],
-    ) {
-        let way_out = if later.contains(&found) {
-            format!("`{found}` is not in this release; remove it")
-        } else {
-            match did_you_mean(found, known.iter().copied())
-                .or_else(|| longer_by_a_unit(found, known))
-            {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => format!("the fields are {}", listed(known)),
-            }
+    pub fn unknown_field(&mut self, at: Span, found: &str, what: &str, known: &[&str]) {
+        let meant = did_you_mean(found, known.iter().copied());
+        let way_out = match meant.or_else(|| longer_by_a_unit(found, known)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("the fields are {}", listed(known)),
         };
         self.error(
             at,

@@ -226,6 +226,11 @@ impl Correlate {
         births
     }
 
+    /// Ends the windows in which something is counted.
+    pub fn sum_up(&mut self, now: Moment) {
+        self.instances.sum_up(now);
+    }
+
     /// Whether somebody who was muted may speak again since this was asked last.
     pub fn is_to_ask(&mut self, now: Moment, checks: &Checks) -> bool {
         let n_changes = (self.instances.n_changes(), checks.n_changes());

@@ -1,5 +1,6 @@
 //! The messages that an instance makes, and the events that are none of the world.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{Birth, Case};
@@ -8,7 +9,7 @@ use crate::engine::message::{Draft, Reason, Shown, Tally};
 use crate::engine::outbox::Outbox;
 use crate::engine::scan::Sample;
 use crate::engine::time::Wall;
-use crate::rules::{Severity, SpaceName};
+use crate::rules::{Severity, SpaceName, source_name};
 
 /// Without debounce every event is its own message, but for those that wait.
 pub(super) fn said_alone(
@@ -92,13 +93,16 @@ pub(super) fn missed(case: &Case<'_>) -> Event {
             .collect(),
         ..Sample::default()
     };
-    let source = (rule.files.include.first()).map_or("exec", |glob| glob.as_str());
+    let source: Arc<str> = match rule.files.include.first() {
+        Some(glob) => source_name(Path::new(glob.as_str())).into(),
+        None => "exec".into(),
+    };
     Event {
         id: own_id(case, "absent"),
         instance: case.id.clone(),
         severity: rule.severity,
         at: case.now.wall,
         sample: Arc::new(sample),
-        source: source.into(),
+        source,
     }
 }

@@ -339,6 +339,13 @@ impl Instance {
         births
     }
 
+    /// Ends the window early, if there is one.
+    pub(super) fn end_window(&mut self, now: Moment) {
+        if let Some(window) = self.incident.as_mut().and_then(|it| it.window.as_mut()) {
+            window.closes = window.closes.min(now);
+        }
+    }
+
     /// What happens because nothing else did.
     fn judge(&mut self, case: &Case<'_>, outbox: &mut Outbox) -> Vec<Birth> {
         let now = case.now.moment;

@@ -268,6 +268,19 @@ impl Instances {
         self.change(id, |instance| instance.look(&case, Some(sight), outbox))
     }
 
+    /// Ends the windows in which something is counted now: what is counted is due to be
+    /// said.
+    pub fn sum_up(&mut self, now: Moment) {
+        let holds = |instance: &Instance| instance.is_holding() && instance.muted.is_none();
+        let ids: Vec<InstanceId> = (self.all.iter())
+            .filter(|(_, instance)| holds(instance))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in ids {
+            self.change(&id, |instance| instance.end_window(now));
+        }
+    }
+
     /// An instance may speak again: what it holds is said.
     pub fn unmute(&mut self, scene: &mut Scene<'_>, rule: &Rule, id: &InstanceId) -> Vec<Birth> {
         let case = case(scene, rule, id, None);

@@ -236,6 +236,17 @@ impl Outbox {
             .filter(|message| !self.by_space.contains_key(&message.space))
     }
 
+    /// Whether something may still be delivered without a person: what was refused for
+    /// good, waits for a space that refuses everything, or for one that is not in the
+    /// settings, may not.
+    pub fn may_deliver(&self) -> bool {
+        let may = |message: &&MessageRecord| {
+            let pacer = self.pacer_of(&message.space);
+            !message.is_parked() && pacer.is_some_and(|pacer| !pacer.refused)
+        };
+        self.messages.values().any(|message| may(&message))
+    }
+
     /// Whether an event is of the time before this life, and mild enough to be told
     /// of together with others. What comes once all that was there was read is of this
     /// life, whatever time somebody wrote into it.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::names::in_scope;
 use super::{Entry, Schedule, Scope};
 use crate::engine::correlate::Role;
 use crate::engine::ids::StreamId;
@@ -194,7 +193,7 @@ impl Schedule {
         let rules = self.rules.clone();
         let globs = (self.mine.iter()).flat_map(|&idx| &rules.rules[idx].files.include);
         let globs = globs.filter(|glob| asked.contains(glob.as_str()));
-        for glob in globs.filter(|glob| in_scope(scope, glob.root())) {
+        for glob in globs.filter(|glob| scope.holds(glob.root())) {
             let hidden = faults
                 .iter()
                 .any(|(path, _)| glob.may_match_below(path) || glob.matches(path));

@@ -111,7 +111,7 @@ impl Schedule {
             let name = &*stream.name;
             let is_hidden = faults.iter().any(|(path, _)| name.starts_with(path));
             let is_lost = stream.lost_after < number;
-            if is_lost && !stream.looked_for && in_scope(scope, name) && !is_hidden {
+            if is_lost && !stream.looked_for && scope.holds(name) && !is_hidden {
                 stream.looked_for = true;
                 self.wake(id);
             }
@@ -309,7 +309,7 @@ impl Schedule {
     }
 
     /// The stream that a name leads to.
-    pub(super) fn named(&self, path: &Path) -> Option<StreamId> {
+    pub(in crate::engine) fn named(&self, path: &Path) -> Option<StreamId> {
         self.by_path
             .get(path)
             .or_else(|| self.by_real.get(path))
@@ -392,7 +392,7 @@ impl Schedule {
         }
         if *stream.path != *entry.path {
             let is_second_name = seen.place_of(&stream.path) == Some(place);
-            let may_be_second = stream.naming == Naming::Here && !in_scope(scope, &stream.path);
+            let may_be_second = stream.naming == Naming::Here && !scope.holds(&stream.path);
             let known = stream.path.clone();
             self.add_rules(id, &entry.path);
             if is_second_name {
@@ -518,12 +518,5 @@ impl Seen<'_> {
     fn place_of(self, path: &Path) -> Option<Place> {
         let found = self.0.binary_search_by(|entry| (*entry.path).cmp(path));
         found.ok().map(|idx| self.0[idx].facts.place)
-    }
-}
-
-pub(super) fn in_scope(scope: &Scope, path: &Path) -> bool {
-    match scope {
-        Scope::All => true,
-        Scope::Below(paths) => path.ancestors().any(|above| paths.contains(above)),
     }
 }

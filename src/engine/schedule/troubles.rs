@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::names::in_scope;
 use super::{Fault, Notice, Schedule, Scope};
 use crate::engine::ids::StreamId;
 use crate::engine::stream::{Naming, Unread};
@@ -128,7 +127,7 @@ impl Schedule {
         let faulty: BTreeSet<&Path> = faults.iter().map(|(path, _)| path.as_path()).collect();
         let notices = &mut self.notices;
         self.unlistable.retain(|path, _| {
-            let still = faulty.contains(path.as_path()) || !in_scope(scope, path);
+            let still = faulty.contains(path.as_path()) || !scope.holds(path);
             if !still {
                 notices.push(Notice::Readable { path: path.clone() });
             }

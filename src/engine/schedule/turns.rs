@@ -1,7 +1,7 @@
 //! What the schedule asks of the host, and what it hears.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,6 +38,16 @@ pub enum Scope {
     All,
     /// What they name at some paths or below them, whatever stands there.
     Below(BTreeSet<PathBuf>),
+}
+
+impl Scope {
+    /// Whether a path is in it.
+    pub fn holds(&self, path: &Path) -> bool {
+        match self {
+            Self::All => true,
+            Self::Below(paths) => path.ancestors().any(|above| paths.contains(above)),
+        }
+    }
 }
 
 /// The outcome of a listing.

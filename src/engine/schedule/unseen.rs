@@ -11,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::names::in_scope;
 use super::{Hint, Listing, Notice, Noticing, Schedule, Scope, Untold};
 use crate::engine::time::Moment;
 
@@ -170,7 +169,7 @@ impl Schedule {
             });
         }
         let untold = &mut self.unseen.untold;
-        untold.retain(|path, _| !in_scope(scope, path));
+        untold.retain(|path, _| !scope.holds(path));
         untold.extend((listing.untold.iter()).map(|(path, why)| (path.clone(), why.clone())));
         self.tell_unseen(scope, listing);
     }

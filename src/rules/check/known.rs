@@ -3,9 +3,6 @@
 use crate::rules::fields::Known;
 use crate::rules::{FormatAs, From, Severity, ThreadMode};
 
-/// Fields of rules that come later, of one kind or another.
-const LATER: &[&str] = &["stdin"];
-
 /// The fields of a rule.
 pub(in crate::rules) const RULE: Known = Known {
     what: "a rule",
@@ -49,6 +46,7 @@ pub(in crate::rules) const RULE: Known = Known {
         "shell",
         "space",
         "status",
+        "stdin",
         "tests",
         "text",
         "thread",
@@ -59,7 +57,6 @@ pub(in crate::rules) const RULE: Known = Known {
         "user",
         "where",
     ],
-    later: LATER,
 };
 
 /// The fields of `defaults`.
@@ -92,21 +89,18 @@ pub(in crate::rules) const DEFAULTS: Known = Known {
         "timeout",
         "title",
     ],
-    later: LATER,
 };
 
 /// The fields of a rule file.
 pub(in crate::rules) const RULE_FILE: Known = Known {
     what: "a rule file",
     fields: &["defaults", "rules"],
-    later: &[],
 };
 
 /// The fields of `debounce` as a map.
 pub(in crate::rules) const DEBOUNCE: Known = Known {
     what: "`debounce`",
     fields: &["every", "max"],
-    later: &[],
 };
 
 /// The words for how bad something is.

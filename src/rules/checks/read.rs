@@ -32,13 +32,12 @@ const GAP_MIN: Duration = Duration::from_secs(60);
 pub(in crate::rules) const STREAK: Known = Known {
     what: "a number of results",
     fields: &["count", "of"],
-    later: &[],
 };
 
 /// What kind of rule it is, by what it watches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::rules) enum Kind {
-    /// Records of files or of the journal.
+    /// Records of files, of the journal or of standard input.
     Records,
     /// A command that the agent runs.
     Command,
@@ -47,9 +46,10 @@ pub(in crate::rules) enum Kind {
 }
 
 /// The fields that say what a rule watches, and the kind that each makes.
-pub(in crate::rules) const SOURCES: [(&str, Kind); 5] = [
+pub(in crate::rules) const SOURCES: [(&str, Kind); 6] = [
     ("files", Kind::Records),
     ("journal", Kind::Records),
+    ("stdin", Kind::Records),
     ("command", Kind::Command),
     ("shell", Kind::Command),
     ("exec", Kind::Exec),
@@ -57,6 +57,10 @@ pub(in crate::rules) const SOURCES: [(&str, Kind); 5] = [
 
 /// Fields of records that only files have.
 const OF_FILES: &[&str] = &["exclude_files", "from"];
+
+/// Fields of records that standard input has no use for: it has one name, begins when
+/// the agent does, and what programs write there is what terminals understand.
+pub(in crate::rules) const NOT_OF_STDIN: &[&str] = &["encoding", "exclude_files", "from"];
 
 /// Fields of records that the journal has no use for: its entries are whole.
 const NOT_OF_JOURNAL: &[&str] = &["context", "encoding", "line_max", "multiline"];
@@ -141,6 +145,10 @@ impl Kind {
 
     /// Reports the fields of a rule that mean nothing for its kind.
     pub(in crate::rules) fn refuse_others(self, rule: &Fields<'_>, report: &mut Report) {
+        let words = match rule.get("stdin") {
+            Some(_) => "a rule of standard input",
+            None => self.words(),
+        };
         if rule.get("journal").is_some() {
             let lists = match rule.get("files") {
                 Some(_) => [NOT_OF_JOURNAL, &[]],
@@ -157,6 +165,11 @@ impl Kind {
             if let Some(entry) = rule.get("format").filter(is_wrapped) {
                 let (at, shown) = (fields::place_of(entry), fields::shown(&entry.node));
                 report.unknown_format_of_journal(at, shown, &FORMATS_OF_JOURNAL);
+            }
+        }
+        if rule.get("stdin").is_some() {
+            for entry in NOT_OF_STDIN.iter().filter_map(|name| rule.get(name)) {
+                report.misplaced_field(entry.at, &entry.key, words, "remove it");
             }
         }
         for (kinds, names) in PARTICULAR {
@@ -177,7 +190,7 @@ impl Kind {
                     }
                     _ => "remove it",
                 };
-                report.misplaced_field(entry.at, &entry.key, self.words(), hint);
+                report.misplaced_field(entry.at, &entry.key, words, hint);
             }
         }
     }

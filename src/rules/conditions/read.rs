@@ -43,31 +43,26 @@ const GRACE_DEFAULT: Duration = Duration::from_secs(3_600);
 const THRESHOLD: Known = Known {
     what: "`threshold`",
     fields: &["count", "distinct", "within"],
-    later: &[],
 };
 
 const RESOLVE: Known = Known {
     what: "`resolve`",
     fields: &["after", "match", "quiet", "where"],
-    later: &[],
 };
 
 const ABSENT: Known = Known {
     what: "`absent`",
     fields: &["cron", "for", "grace", "tz"],
-    later: &[],
 };
 
 const FIRST_SEEN: Known = Known {
     what: "`first_seen`",
     fields: &["learn", "remember"],
-    later: &[],
 };
 
 const ACTIVE: Known = Known {
     what: "`active`",
     fields: &["days", "hours", "tz"],
-    later: &[],
 };
 
 /// Reads the conditions of a rule; nothing if something is wrong. `captures` are

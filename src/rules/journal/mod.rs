@@ -17,7 +17,6 @@ const NAMES_MAX: usize = 100;
 pub(super) const JOURNAL: Known = Known {
     what: "`journal`",
     fields: &["identifier", "priority", "transport", "unit"],
-    later: &[],
 };
 
 /// The priorities of syslog, the worst first, as `journalctl` names them.

@@ -38,19 +38,16 @@ const VALUES_MAX: usize = 1_000;
 const MULTILINE: Known = Known {
     what: "`multiline`",
     fields: &["continue", "indent", "start", "timeout"],
-    later: &[],
 };
 
 const CONTEXT: Known = Known {
     what: "`context`",
     fields: &["after", "before"],
-    later: &[],
 };
 
 const SEVERITY: Known = Known {
     what: "`severity`",
     fields: &["from", "map"],
-    later: &[],
 };
 
 /// The operators of `where`.

@@ -123,6 +123,14 @@ impl Reading {
         }
     }
 
+    /// The same way to read, without the encoding that files may have.
+    pub fn in_utf8(self) -> Self {
+        Self {
+            encoding: Self::default().encoding,
+            ..self
+        }
+    }
+
     /// What tells it apart from others.
     pub fn key(&self) -> ReadingKey {
         if self.is_plain() && self.line_bytes_max == LINE_BYTES_MAX {

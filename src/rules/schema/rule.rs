@@ -26,7 +26,10 @@ pub(super) fn rule(field: &str) -> Option<Value> {
             object(&journal::JOURNAL, selection),
             "Entries of the systemd journal; with `files` beside it, it is read where it can be.",
         ),
-        "stdin" => says(truth(), "Standard input."),
+        "stdin" => says(
+            json!({"const": true}),
+            "What is written to the agent's standard input: `some-program | logcrier run`.",
+        ),
         "command" => says(
             texts(),
             "A program and its arguments, run without a shell: `[check_disk, -w, '15%']`.",

@@ -30,7 +30,6 @@ const SPACE_NAME_BYTES_MAX: usize = 63;
 pub(in crate::rules) const SPACE: Known = Known {
     what: "a space",
     fields: &["fallback", "pace", "webhook", "webhook_file"],
-    later: &[],
 };
 
 /// The spaces there are, and those among them that are good.

@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::diagnostic::Paint;
 use crate::rules::paper::Paper;
-use crate::rules::{Debounce, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
+use crate::rules::records::reading::ReadingKey;
+use crate::rules::{Debounce, Files, From, Rule, RuleKey, Severity, SpaceName, ThreadMode};
 
 const WEBHOOK: &str = "https://chat.googleapis.com/v1/spaces/AAA/messages?key=k&token=t%3D";
 
@@ -176,6 +177,19 @@ rules:
     assert_eq!(set.default_space, Some(SpaceName::new("dev")));
     let [one, other] = ["ops", "dev"].map(|name| &set.spaces[&SpaceName::new(name)]);
     assert_eq!(one.webhook.pacer(), other.webhook.pacer());
+}
+
+#[test]
+fn what_defaults_say_of_files_is_not_meant_for_standard_input() {
+    let settings = settings(
+        "defaults: {from: end, encoding: utf-16le, exclude_files: ['/**/*']}\n\
+         rules: [{key: a, stdin: true, match: x}]",
+    );
+    let rule = &settings.rule_set.rules[0];
+    assert!(rule.is_of_stdin() && settings.rule_set.has_stdin());
+    assert_eq!(rule.files, Files::stdin());
+    assert_eq!(rule.from, From::Beginning);
+    assert_eq!(rule.reading.key(), ReadingKey::default());
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod secrets;
 
 mod spaces;
 
+mod stdin;
+
 use crate::support::{Space, World};
 
 #[test]

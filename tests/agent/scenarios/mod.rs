@@ -19,6 +19,8 @@ mod spaces;
 
 mod crowds;
 
+mod stdin;
+
 use crate::world::told::Told;
 
 const MINUTE: Duration = Duration::from_secs(60);

@@ -150,6 +150,8 @@ pub(crate) struct World {
     pub(crate) environment: Vec<(&'static str, String)>,
     /// A command that starts the agent instead of the test itself.
     pub(crate) wrapper: String,
+    /// What the next agent reads; nothing if nobody says.
+    pub(crate) stdin: Option<Stdio>,
     binary: PathBuf,
 }
 
@@ -178,6 +180,7 @@ impl World {
             agent: None,
             environment: Vec::new(),
             wrapper: String::new(),
+            stdin: None,
             binary: BINARY.into(),
             directory,
         };
@@ -271,6 +274,7 @@ impl World {
             .unwrap();
         let agent = self
             .command(&["run", "--config", "logcrier.yaml"])
+            .stdin(self.stdin.take().unwrap_or_else(Stdio::null))
             .stderr(stderr)
             .stdout(Stdio::null())
             .spawn()

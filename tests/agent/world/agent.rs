@@ -49,6 +49,8 @@ pub(crate) struct Agent {
     /// Whether what came of it is on disk.
     pub(crate) lists_safely: bool,
     pub(crate) stop_asked: Option<Instant>,
+    /// Whether it may end by itself, for its input did.
+    pub(crate) may_end: bool,
     pub(crate) stopped: bool,
     /// Request ids whose good answers are not on disk yet.
     pub(crate) unsaved_answers: Vec<String>,
@@ -125,6 +127,7 @@ impl Agent {
             lists_well: false,
             lists_safely: false,
             stop_asked: None,
+            may_end: false,
             stopped: false,
             unsaved_answers: Vec::new(),
         }

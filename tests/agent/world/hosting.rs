@@ -215,6 +215,8 @@ impl World {
                     let delay = self.a_while();
                     self.enqueue(delay, life, Job::Turn(turn));
                 }
+                // What it caused is on disk: whatever is read again, nothing is lost.
+                Action::Spent(_) => {}
                 Action::Journal(_) => panic!("no rule of this world looks at the journal"),
                 Action::Run(start) => self.run_command(life, start),
                 Action::StopRun(run) => self.stop_command(run),
@@ -240,7 +242,7 @@ impl World {
                 Action::Report(report) => self.hear(report),
                 Action::Stopped => {
                     agent.stopped = true;
-                    if agent.stop_asked.is_none() {
+                    if agent.stop_asked.is_none() && !agent.may_end {
                         self.oracle.fail("stops", "nobody asked it to");
                     }
                     return self.kill();

@@ -94,7 +94,9 @@ impl World {
             let is_first = self.oracle.is_news(&counted, message);
             if is_first && !matches!(&*said.why, "plain" | "thread" | "digest" | "catch_up") {
                 let window = told.and_then(|told| told::shortest(told.debounce));
-                let window = window.filter(|_| self.is_clock_steady());
+                // Before it ends for good, nothing waits for the end of a window.
+                let ends = self.agent.as_ref().is_some_and(|agent| agent.may_end);
+                let window = window.filter(|_| self.is_clock_steady() && !ends);
                 self.oracle.speaks(self.clock.now(), &counted, said, window);
             }
         }
@@ -142,7 +144,10 @@ impl World {
                 let what = format!("file {}", path.display());
                 self.oracle.recovered_perhaps(&what);
             }
-            Report::File(_) | Report::Journal(_) | Report::SpaceMissing { .. } => {}
+            Report::File(_)
+            | Report::Journal(_)
+            | Report::Stdin(_)
+            | Report::SpaceMissing { .. } => {}
             Report::Delivery(Outcome::Troubled { space, .. }) => {
                 let space = self.real_space(&space);
                 self.oracle.troubled(format!("space {}", space.0));

@@ -5,6 +5,8 @@
 //! 00:05 write alpha:k1 x3     three of them
 //! 00:05 storm alpha 40        one of each of forty values
 //! ```
+//!
+//! A log named [`STDIN`](logcrier::rules::STDIN) is what comes by standard input.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,6 +14,7 @@ use std::time::Duration;
 use logcrier::engine::Input;
 use logcrier::engine::correlate::silences::Wish;
 use logcrier::engine::schedule::Noticing;
+use logcrier::engine::stdin::News;
 use logcrier::rules::{PacerKey, RuleKey, Severity};
 
 use super::World;
@@ -167,6 +170,19 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
                 ticket: SILENCED,
                 wish,
             });
+        }
+        // The other end of standard input is closed: nobody else tells it to stop.
+        ["close"] => {
+            let upto = world.log_len(world.logs.len() - 1);
+            if let Some(agent) = &mut world.agent {
+                agent.may_end = true;
+            }
+            world.tell(Input::Stdin(News::Ended { upto }));
+        }
+        // The same for an agent that has more to watch.
+        ["ended"] => {
+            let upto = world.log_len(world.logs.len() - 1);
+            world.tell(Input::Stdin(News::Ended { upto }));
         }
         ["tear", mark] => drop(write(world, mark, 40, 60)),
         ["finish"] => world.finish(0),

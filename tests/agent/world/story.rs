@@ -12,6 +12,7 @@ use super::told;
 pub(crate) fn input(input: &Input) -> String {
     match input {
         Input::Tick => "tick".into(),
+        Input::Stdin(news) => format!("standard input: {news:?}"),
         Input::Journal { outcome, .. } => format!("read the journal: {outcome:?}"),
         Input::Hint(hint) => format!("hint {hint:?}"),
         Input::Listed(listing) => listed(listing),
@@ -74,6 +75,7 @@ pub(crate) fn action(action: &Action) -> String {
         Action::Files(Turn::Seek { stream, path, .. }) => format!("seek #{} {path:?}", stream.0),
         Action::Files(Turn::Close(stream)) => format!("close #{}", stream.0),
         Action::Journal(turn) => format!("read the journal behind {:?}", turn.after),
+        Action::Spent(upto) => format!("standard input is spent up to {upto}"),
         Action::Run(start) => format!("run {}: {}", start.run.0, start.key),
         Action::Answer(ticket, outcome) => format!("answer {ticket}: {outcome:?}"),
         Action::StopRun(run) => format!("stop run {}", run.0),
