@@ -3,15 +3,17 @@
 //! The names of the fields are those of the JSON, and other programs rely on them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::Engine;
 use super::checks::finding::Perf;
 use super::commit::MessageState;
+use super::identity::Place;
 use super::stream::{Naming, Phase, Stream};
 use super::time::{Now, Wall, millis};
-use crate::rules::RuleKey;
+use crate::rules::{RuleKey, source_name};
 
 /// Files that are listed one by one, those that are not well first; all of them are
 /// in the sums.
@@ -95,7 +97,7 @@ pub struct PerfStatus {
     pub unit: String,
 }
 
-/// How things stand with a file.
+/// How things stand with a file. It is one however many ways rules read it in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceStatus {
     /// Its name, as rules follow it.
@@ -113,7 +115,7 @@ pub struct SourceStatus {
     pub unparsed: u64,
 }
 
-/// Where a file is.
+/// Where a file is, what needs a person first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceState {
@@ -276,17 +278,16 @@ impl Engine {
     }
 
     fn sources_status(&self) -> Vec<SourceStatus> {
-        let is_shown = |stream: &&Stream| !stream.is_memory;
-        let mut sources: Vec<SourceStatus> = (self.schedule.streams().filter(is_shown))
-            .map(|stream| {
-                let losses = self.counts.losses(&stream.name);
+        let mut sources: Vec<SourceStatus> = (self.files().into_iter())
+            .map(|((name, _), file)| {
+                let losses = self.counts.losses(name);
                 SourceStatus {
-                    path: stream.source().to_string(),
-                    state: SourceState::of(stream),
-                    behind_bytes: behind(stream),
+                    path: source_name(name).into_owned(),
+                    state: file.state,
+                    behind_bytes: file.behind_bytes,
                     lost_bytes: losses.n_bytes,
                     cut_lines: losses.n_cut,
-                    unparsed: stream.n_unparsed,
+                    unparsed: file.n_unparsed,
                 }
             })
             .chain(self.schedule.missing().map(|path| {
@@ -314,6 +315,11 @@ impl Engine {
         sources
     }
 
+    /// How many files are followed.
+    pub fn n_files(&self) -> usize {
+        self.files().len()
+    }
+
     fn sources_total(&self) -> SourcesTotal {
         let losses = self.counts.all_losses();
         let mut total = SourcesTotal {
@@ -323,12 +329,31 @@ impl Engine {
             truncations: losses.n_truncations,
             ..SourcesTotal::default()
         };
-        for stream in self.schedule.streams().filter(|stream| !stream.is_memory) {
+        for file in self.files().into_values() {
             total.files += 1;
-            total.unreadable += u64::from(stream.unread.is_some());
-            total.behind_bytes += behind(stream);
+            total.unreadable += u64::from(file.state == SourceState::Unreadable);
+            total.behind_bytes += file.behind_bytes;
         }
         total
+    }
+
+    /// The files by their names and places. One that rules read in several ways is one
+    /// file: as far behind as the slowest of them, and as well as the least well.
+    fn files(&self) -> BTreeMap<(&Path, Place), File> {
+        let mut files: BTreeMap<(&Path, Place), File> = BTreeMap::new();
+        for stream in self.schedule.streams().filter(|stream| !stream.is_memory) {
+            let found = File {
+                state: SourceState::of(stream),
+                behind_bytes: behind(stream),
+                n_unparsed: stream.n_unparsed,
+            };
+            let file = files.entry((&*stream.name, stream.place()));
+            let file = file.or_insert(found);
+            file.state = file.state.min(found.state);
+            file.behind_bytes = file.behind_bytes.max(found.behind_bytes);
+            file.n_unparsed = file.n_unparsed.max(found.n_unparsed);
+        }
+        files
     }
 
     fn spaces_status(&self) -> Vec<SpaceStatus> {
@@ -371,6 +396,14 @@ impl Engine {
         }
         status
     }
+}
+
+/// A file, however many ways it is read in.
+#[derive(Debug, Clone, Copy)]
+struct File {
+    state: SourceState,
+    behind_bytes: u64,
+    n_unparsed: u64,
 }
 
 impl SourceState {

@@ -378,7 +378,7 @@ impl Agent {
         if let Some(heart) = &mut self.heart {
             heart.begin();
         }
-        let n_files = self.engine.schedule().streams().count();
+        let n_files = self.engine.n_files();
         let status = format!(
             "following {} with {}",
             counted(n_files, "file"),

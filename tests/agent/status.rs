@@ -82,6 +82,27 @@ fn status_tells_what_was_seen_said_and_lost() {
 }
 
 #[test]
+fn a_file_that_is_read_in_two_ways_is_one() {
+    let space = Space::new();
+    let also = COUNTED.replace("key: counted", "key: also\n    format: json");
+    let (_, also) = also.split_once("rules:\n").unwrap();
+    let rules = format!("{COUNTED}{also}");
+    let mut world = World::with_settings(&settings(&space, ""), &rules);
+    let mut log = world.log("app.log");
+    world.start();
+    world.wait_said("ready files=1 rules=2");
+    log.numbers(5);
+    space.wait_events(10);
+    let status = status(&world);
+    let paths = status["sources"].as_array().unwrap();
+    let paths: Vec<&str> = (paths.iter().map(|source| source["path"].as_str().unwrap())).collect();
+    assert_eq!(paths, [world.path("logs/app.log").to_str().unwrap()]);
+    assert_eq!(status["sources_total"]["files"], 1);
+    // As text they are lines, and nothing else is to be known of them.
+    assert_eq!(status["sources"][0]["unparsed"], 5);
+}
+
+#[test]
 fn status_names_the_space_that_takes_nothing() {
     let space = Space::new();
     let mut world = World::with_settings(&settings(&space, ""), COUNTED);
