@@ -9,6 +9,10 @@ use super::course;
 use super::markup;
 use super::message::{Course, Draft, Reason, Tally, clock, group, humane, mark};
 use super::time::Wall;
+use crate::rules::Severity;
+
+/// A plugin's state is one of so many first words.
+const STATE_WORDS_MAX: usize = 3;
 
 /// What a message begins with: a mark, and the state in one word.
 pub(super) fn lead(draft: &Draft) -> String {
@@ -34,6 +38,43 @@ fn state_of(draft: &Draft) -> (&'static str, String) {
         Course::Mended => ("✅", "known again".to_owned()),
         _ if is_fine && draft.reason.ends_quiet() => ("✅", "resolved".to_owned()),
         _ => (mark(worst), worst.to_string()),
+    }
+}
+
+/// What a check says of itself. Plugins of Nagios begin with the service and its state
+/// (`DISK CRITICAL - …`): where the message begins with the same state, it is left out.
+pub(super) fn said(draft: &Draft, line: &str) -> String {
+    let state = match draft.reason.course() {
+        Course::Broken => "UNKNOWN",
+        _ if is_fine(draft) => "OK",
+        _ => match draft.tally.worst {
+            Severity::Warning => "WARNING",
+            Severity::Critical => "CRITICAL",
+            Severity::Info | Severity::Error => return line.to_owned(),
+        },
+    };
+    without_state(line, state)
+}
+
+/// A line without the word that stands in its beginning, if it does.
+fn without_state(line: &str, state: &str) -> String {
+    let begins = |idx: usize| {
+        let (before, behind) = (&line[..idx], &line[idx + state.len()..]);
+        let is_apart = before.is_empty() || before.ends_with(' ');
+        let is_whole = behind.is_empty() || behind.starts_with([' ', ':', '-', ',']);
+        is_apart && is_whole && before.split_whitespace().count() < STATE_WORDS_MAX
+    };
+    let found = line
+        .match_indices(state)
+        .map(|(idx, _)| idx)
+        .find(|idx| begins(*idx));
+    let Some(idx) = found else {
+        return line.to_owned();
+    };
+    let (before, behind) = (line[..idx].trim_end(), &line[idx + state.len()..]);
+    match before {
+        "" => behind.trim_start_matches([' ', ':', '-', ',']).to_owned(),
+        service => format!("{service}{behind}"),
     }
 }
 
@@ -119,5 +160,38 @@ pub(super) fn samples(tally: &Tally, finding: &Finding) -> Vec<String> {
     match output.is_empty() || is_said_in_title {
         true => Vec::new(),
         false => vec![output.clone()],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_not_said_twice() {
+        for (line, expected) in [
+            (
+                "DISK CRITICAL - free space: / 7%",
+                "DISK - free space: / 7%",
+            ),
+            ("HTTP CRITICAL: HTTP/1.1 503", "HTTP: HTTP/1.1 503"),
+            ("CRITICAL - load is 17", "load is 17"),
+            ("CRITICAL: load is 17", "load is 17"),
+            ("CRITICAL load is 17", "load is 17"),
+            ("Free Space CRITICAL - /", "Free Space - /"),
+            ("PING CRITICAL", "PING"),
+            ("CRITICAL", ""),
+            // What says something else, or is no state.
+            ("DISK WARNING - / 81%", "DISK WARNING - / 81%"),
+            ("NONCRITICAL - fine", "NONCRITICAL - fine"),
+            ("CRITICALITY 9", "CRITICALITY 9"),
+            (
+                "one two three CRITICAL - four",
+                "one two three CRITICAL - four",
+            ),
+            ("critical mass", "critical mass"),
+        ] {
+            assert_eq!(without_state(line, "CRITICAL"), expected, "{line}");
+        }
     }
 }

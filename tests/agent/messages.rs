@@ -8,11 +8,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
+use logcrier::engine::checks::finding::{self, Ran};
 use logcrier::engine::events::{Event, EventId, InstanceId};
 use logcrier::engine::message::{self, Draft, Reason, Surface, Tally};
 use logcrier::engine::scan::Sample;
 use logcrier::engine::time::Wall;
 use logcrier::rules::Rule;
+use logcrier::rules::checks::Meaning;
 use logcrier::sandbox::contract;
 use proptest::prelude::*;
 
@@ -166,7 +168,66 @@ fn kinds() -> Vec<(&'static str, String)> {
     ]
     .into_iter()
     .chain(courses())
+    .chain(checks())
     .collect()
+}
+
+/// What a command found, by name.
+fn checks() -> Vec<(&'static str, String)> {
+    let bad = "DISK CRITICAL - free space: / 326 MB (7%) | /=4211MB;3900;4300;0;4537";
+    let fine = "DISK OK - free space: / 2326 MB (52%) | /=2211MB;3900;4300;0;4537";
+    let several = "DISK WARNING - 2 of 9 are full\n/ 81%\n/var 83%";
+    let card = "format_as: card";
+    let odd = "UNKNOWN: cannot stat /mnt";
+    vec![
+        ("a plugin fails", found("", Reason::First, 2, bad)),
+        ("a plugin warns", found("", Reason::First, 1, several)),
+        (
+            "a plugin fails, as a card",
+            found(card, Reason::First, 2, bad),
+        ),
+        ("a plugin recovers", found("", Reason::Resolved, 0, fine)),
+        ("a plugin does not know", found("", Reason::Broken, 3, odd)),
+        (
+            "a plugin fails, own severity",
+            found("status: {'*': error}", Reason::First, 2, bad),
+        ),
+    ]
+}
+
+/// A message about a run that ended with a status and said this.
+fn found(fields: &str, reason: Reason, exit_status: i32, said: &str) -> String {
+    let status = match fields.contains("status") {
+        true => "",
+        false => "status: nagios,",
+    };
+    let text =
+        format!("rules: [{{key: root-disk, command: [check_disk], every: 5m, {status} {fields}}}]");
+    let rule = rules_of(&text).rules[0].clone();
+    let check = rule.check.as_ref().unwrap();
+    let ran = Ran::exited(exit_status, said);
+    let judged = finding::judge(&rule, &check.status, &ran, &Arc::default());
+    let event = Event {
+        id: EventId(1),
+        instance: InstanceId::of(&rule, &judged.sample),
+        severity: match judged.meaning {
+            Meaning::Bad(severity) => severity,
+            Meaning::Fine | Meaning::Unknown => rule.severity,
+        },
+        at: seconds_after_noon(0),
+        sample: judged.sample,
+        source: "check_disk".into(),
+    };
+    let mut tally = Tally::of(&event);
+    tally.count = u64::from(reason != Reason::Resolved);
+    let draft = Draft {
+        reason,
+        tally,
+        total: 1,
+        since: seconds_after_noon(-1_800),
+        until: None,
+    };
+    word(&rule, &event.instance, &draft)
 }
 
 /// The course of an incident, by name.

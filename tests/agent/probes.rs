@@ -354,7 +354,7 @@ fn rules_find_the_program() {
         space.messages().first().map(|message| message.text.clone())
     });
     assert!(
-        text.contains("*critical*") && text.contains("LOAD CRITICAL - "),
+        text.contains("*critical*") && text.contains("LOAD - "),
         "{text}"
     );
     assert!(

@@ -82,7 +82,7 @@ pub(super) struct Said<'a> {
     /// The state in one word with its mark, where it is not the severity.
     pub(super) lead: Option<String>,
     /// What a command says of itself, to stand behind the built-in title.
-    pub(super) finding: Option<&'a str>,
+    pub(super) finding: Option<String>,
     /// The rule's key.
     pub(super) key: &'a str,
     /// The rule's own title with its markup, if it has one that could be rendered.
@@ -146,7 +146,7 @@ pub fn word(
             true => Some(verdict::lead(draft)),
             false => course::lead(draft),
         },
-        finding: finding.as_ref().map(|_| tally.latest.sample.line.as_str()),
+        finding: (finding.as_ref()).map(|_| verdict::said(draft, &tally.latest.sample.line)),
         key: instance.rule.as_str(),
         own_title: own_title.map(|pieces| own_line(&pieces)),
         bare_title: markup::shorten(&bare_title, TITLE_CHARS_MAX),

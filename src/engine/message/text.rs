@@ -86,7 +86,7 @@ pub(in crate::engine) fn head_line(said: &Said<'_>) -> String {
                     break;
                 }
             }
-            if let Some(finding) = said.finding {
+            if let Some(finding) = said.finding.as_deref().filter(|line| !line.is_empty()) {
                 head.push(' ');
                 head.push_str(&markup::plain(&markup::shorten(finding, TITLE_CHARS_MAX)));
             }
