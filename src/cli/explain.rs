@@ -2,11 +2,14 @@
 
 use std::io::{self, BufRead as _, Read as _, Write};
 
+use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::args::ExplainArgs;
 use super::{Outcome, rules_to_try};
 use crate::diagnostic::harmless;
+use crate::engine::scan::Sample;
+use crate::host::clock;
 use crate::rehearsal::explain::{self, Seen};
 use crate::rules::{Rule, RuleSet, Surroundings};
 
@@ -116,7 +119,7 @@ fn show_hit(
     let captures: Vec<(String, String)> = (sample.captures.iter())
         .map(|(name, value)| (name.to_string(), value.clone()))
         .collect();
-    let outcome = explain::outcome(rule, line, sample, rules);
+    let outcome = outcome_now(rule, line, sample, rules);
     if let Some(pattern) = pattern {
         writeln!(out, "  match     {}", harmless(pattern))?;
     }
@@ -129,9 +132,12 @@ fn show_hit(
     writeln!(out, "  severity  {}", outcome.severity)?;
     let spaces: Vec<&str> = rule.spaces.iter().map(|space| space.as_str()).collect();
     writeln!(out, "  space     {}", spaces.join(", "))?;
-    match outcome.said.first() {
-        None => writeln!(out, "  now       counts, and posts nothing by itself")?,
-        Some(said) => {
+    match (outcome.said.first(), &outcome.counted) {
+        (None, counted) => {
+            let why = counted.as_deref().unwrap_or("nothing is posted");
+            writeln!(out, "  now       {}", harmless(why))?;
+        }
+        (Some(said), _) => {
             let thread = said.message.thread_key.as_deref().unwrap_or("none");
             writeln!(out, "  thread    {}", harmless(thread))?;
             writeln!(out, "  now       posts at once:")?;
@@ -143,11 +149,16 @@ fn show_hit(
     Ok(())
 }
 
+fn outcome_now(rule: &Rule, line: &str, sample: &Sample, rules: &RuleSet) -> explain::Outcome {
+    let zone = TimeZone::system();
+    explain::outcome(rule, line, sample, rules, (clock::now().wall, &zone))
+}
+
 fn as_json(rule: &Rule, seen: &Seen, line: &str, rules: &RuleSet) -> serde_json::Value {
     let Seen::Hit { sample, pattern } = seen else {
         return json!({"key": rule.key, "hit": false, "why": seen.why(rule)});
     };
-    let outcome = explain::outcome(rule, line, sample, rules);
+    let outcome = outcome_now(rule, line, sample, rules);
     let map = |pairs: &mut dyn Iterator<Item = (String, String)>| {
         let pairs = pairs.map(|(name, value)| (name, serde_json::Value::String(value)));
         serde_json::Value::Object(pairs.collect())
@@ -165,5 +176,6 @@ fn as_json(rule: &Rule, seen: &Seen, line: &str, rules: &RuleSet) -> serde_json:
         "severity": outcome.severity,
         "spaces": rule.spaces,
         "posts": posts,
+        "counted": outcome.counted,
     })
 }

@@ -201,6 +201,47 @@ ssh: no hit, `except` takes it out: `from 10\\.` is found in it
 }
 
 #[test]
+fn explains_what_is_only_counted() {
+    let world = world("");
+    world.write(
+        "ssh.yaml",
+        "rules:
+  - key: ssh
+    files: /var/log/auth.log
+    match: 'Failed \\S+ for (?<user>\\w+)'
+    threshold: {count: 5, within: 10m}
+    space: ops
+",
+    );
+    let explain = ["explain", "--rules", "ssh.yaml"];
+    check(
+        &world,
+        &[&explain[..], &["Failed password for root"]].concat(),
+        0,
+        "\
+Failed password for root
+
+ssh: a hit
+  match     Failed \\S+ for (?<user>\\w+)
+  captures  user=root
+  severity  warning
+  space     ops
+  now       1 of 5 within 10m: counted, nothing is posted yet
+
+",
+        "",
+    );
+    let json = [&explain[..], &["--json", "Failed password for root"]].concat();
+    let told: serde_json::Value = serde_json::from_slice(&world.run(&json).stdout).unwrap();
+    let rule = &told["rules"][0];
+    assert_eq!(rule["posts"].as_array().unwrap().len(), 0);
+    assert_eq!(
+        rule["counted"],
+        "1 of 5 within 10m: counted, nothing is posted yet"
+    );
+}
+
+#[test]
 fn shows_what_it_came_with() {
     let world = world("");
     let list = stdout(&world.run(&["rules", "list"]));
