@@ -6,15 +6,17 @@
 
 use std::time::Duration;
 
+use logcrier::engine::Input;
+use logcrier::engine::correlate::silences::Wish;
 use logcrier::engine::schedule::Noticing;
 use logcrier::rules::checks::{Streak, When};
 use logcrier::rules::cron::Cron;
-use logcrier::rules::{Debounce, PacerKey};
+use logcrier::rules::{Debounce, PacerKey, RuleKey};
 
 use crate::world::World;
 use crate::world::chat::Weather;
 use crate::world::clock::Instant;
-use crate::world::commands::{ToldCheck, Truth};
+use crate::world::commands::{SILENCED, ToldCheck, Truth};
 use crate::world::told::{self, Told};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -91,6 +93,17 @@ fn perform(world: &mut World, told: &ToldCheck, what: &str) {
             .chat
             .set(&ops, Weather::Unreachable, Instant(u64::MAX)),
         "fair" => world.chat.set(&ops, Weather::Fair, Instant(u64::MAX)),
+        // For half an hour.
+        "silence" => world.tell(Input::Silence {
+            ticket: SILENCED,
+            wish: Wish::Add {
+                rule: RuleKey::new("ping"),
+                by: Default::default(),
+                length: 30 * MINUTE,
+                reason: "a test".into(),
+                who: "nobody".into(),
+            },
+        }),
         "back a day" => world.clock.jump(-86_400_000_000),
         "ahead a day" => world.clock.jump(86_400_000_000),
         _ => panic!("what is {what:?}?"),
@@ -354,6 +367,81 @@ fn what_failed_and_recovered_unheard_is_one_message() {
         "
         40 critical 1
         40 resolved 9
+        ",
+    );
+}
+
+#[test]
+fn what_fails_in_a_silence_and_lasts_is_said_at_its_end() {
+    check(
+        ping(),
+        "
+        00 start
+        05 silence
+        10 critical
+        50 fine
+        ",
+        "
+        35 critical 25
+        50 resolved 15
+        ",
+    );
+}
+
+#[test]
+fn what_failed_and_recovered_in_a_silence_is_summed_up_at_its_end() {
+    check(
+        ping(),
+        "
+        00 start
+        05 silence
+        10 critical
+        20 fine
+        ",
+        "
+        35 resolved 10
+        ",
+    );
+}
+
+#[test]
+fn the_end_of_what_was_said_is_said_whatever_is_silenced() {
+    check(
+        ping(),
+        "
+        00 start
+        10 critical
+        15 silence
+        20 fine
+        30 warning
+        40 fine
+        ",
+        "
+        10 critical 1
+        20 resolved 9
+        45 resolved 10
+        ",
+    );
+}
+
+#[test]
+fn a_silence_of_a_check_survives_a_restart() {
+    check(
+        ping(),
+        "
+        00 start
+        05 silence
+        10 warning
+        12 kill
+        15 start
+        20 critical
+        30 kill
+        33 start
+        50 fine
+        ",
+        "
+        35 critical 21
+        50 resolved 15
         ",
     );
 }

@@ -509,6 +509,8 @@ impl World {
         let believed = self.commands.believed.entry(heard.clone()).or_default();
         let before = *believed;
         let fits = match (said.lead.as_str(), said.why.as_str(), before) {
+            // What was counted in a silence, and is over by its end.
+            ("resolved", "silence_end", Belief::Fine) => true,
             ("resolved", _, Belief::Fine) => said.is_brief,
             ("resolved", _, Belief::Problem) => !said.is_brief,
             ("resolved", _, Belief::Flapping) => false,
