@@ -418,11 +418,9 @@ impl Agent {
         }
     }
 
-    /// How it ends if nobody told it to: all that came is read, and nobody needs it as
-    /// it was.
+    /// How it ends if nobody told it to.
     fn left_unsaid(&self) -> Ended {
         self.manager.stopping();
-        self.stdin.forget();
         let messages = self.engine.outbox().messages();
         match messages.filter(|message| !message.is_parked()).count() {
             0 => Ended::Cleanly,

@@ -114,11 +114,6 @@ impl Stdin {
         Ok(())
     }
 
-    /// Nothing more comes, and all that came is read and committed.
-    pub(super) fn forget(&self) {
-        self.copy.discard();
-    }
-
     /// What stands before is not needed any more.
     pub(super) fn spent(&self, upto: u64) {
         self.copy.spent(upto);

@@ -116,14 +116,6 @@ fn a_file_is_read_to_its_end() {
     world.start_unready();
     assert!(world.wait_end().success(), "{}", world.stderr());
     assert_eq!(space.n_events(), 50_000);
-    // Nothing is kept of it, and what comes next is read by itself.
-    assert!(!world.path("state/stdin").exists());
-    world.write("input", "SEQ=1\nSEQ=2\n");
-    world.stdin = Some(fs::File::open(world.path("input")).unwrap().into());
-    world.start_unready();
-    assert!(world.wait_end().success(), "{}", world.stderr());
-    assert_eq!(space.n_events(), 50_002);
-    assert!(!world.stderr().contains("WARN"), "{}", world.stderr());
 }
 
 /// The first rule of standard input comes with a reload, in two ways of reading, and
