@@ -116,6 +116,15 @@ fn a_file_is_read_to_its_end() {
     world.start_unready();
     assert!(world.wait_end().success(), "{}", world.stderr());
     assert_eq!(space.n_events(), 50_000);
+    // The same again is not the same lines.
+    world.write("input", "SEQ=1\nSEQ=2\n");
+    for n_events in [50_002, 50_004] {
+        world.stdin = Some(fs::File::open(world.path("input")).unwrap().into());
+        world.start_unready();
+        assert!(world.wait_end().success(), "{}", world.stderr());
+        assert_eq!(space.n_events(), n_events);
+    }
+    assert!(!world.stderr().contains("WARN"), "{}", world.stderr());
 }
 
 /// The first rule of standard input comes with a reload, in two ways of reading, and
