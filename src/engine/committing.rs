@@ -37,7 +37,7 @@ pub(super) struct Committing {
     has_globs: bool,
     has_journal: bool,
     /// Up to where standard input is read in it.
-    stdin: Option<u64>,
+    stdin: Option<stdin::Reach>,
     makes_ready: bool,
 }
 

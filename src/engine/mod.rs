@@ -212,7 +212,7 @@ pub enum Action {
     Journal(journal::Turn),
     /// What came by standard input up to here is read, and on disk with all it caused:
     /// it need not be kept.
-    Spent(u64),
+    Spent(stdin::Reach),
     /// Start a command; answered by [`Input::Ran`].
     Run(checks::Start),
     /// End a command and all that it started; its answer is not waited for.

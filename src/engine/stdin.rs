@@ -10,6 +10,7 @@
 
 use std::path::Path;
 
+use super::identity::Place;
 use super::own::Trouble;
 use super::schedules::Schedules;
 use super::stream::Stream;
@@ -21,14 +22,24 @@ use crate::rules::own::Own;
 /// How many bytes of standard input may be read and not committed: the host keeps them.
 pub(super) const PROGRESS_BYTES_MAX: u64 = 4 << 20;
 
+/// How far, in a copy of what came. If one is lost another is begun, and positions in
+/// the one say nothing of the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// In which copy: its place as a file.
+    pub copy: Place,
+    /// How many bytes from its beginning.
+    pub upto: u64,
+}
+
 /// What the host tells of standard input, besides what came there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum News {
     /// Its other end is closed, and all that came is in the copy.
-    Ended {
+    Ended(
         /// Where the copy ends.
-        upto: u64,
-    },
+        Reach,
+    ),
     /// It cannot be read, and is not tried again.
     Unreadable {
         /// Why.
@@ -51,7 +62,7 @@ impl News {
             Self::Uncopied { why } => {
                 format!("standard input waits, its copy in the state directory fails: {why}")
             }
-            Self::Ended { .. } | Self::Copied => return None,
+            Self::Ended(_) | Self::Copied => return None,
         };
         Some(Trouble {
             own: Own::Source,
@@ -66,36 +77,50 @@ impl News {
 #[derive(Debug, Default)]
 pub(super) struct Stdin {
     /// Where it ended.
-    ended: Option<u64>,
+    ended: Option<Reach>,
     /// Whether what was counted by then is said.
     is_summed_up: bool,
     /// Up to where the host was told that nothing need be kept.
-    spent: u64,
+    spent: Option<Reach>,
 }
 
 impl Stdin {
     /// Bytes that are read and not told to be spent.
     pub(super) fn n_spendable(&self, schedules: &Schedules) -> u64 {
-        read_up_to(schedules).map_or(0, |upto| upto.saturating_sub(self.spent))
+        let spent = |copy| self.spent.filter(|spent| spent.copy == copy);
+        let spent = |copy| spent(copy).map_or(0, |spent| spent.upto);
+        read_up_to(schedules).map_or(0, |read| read.upto.saturating_sub(spent(read.copy)))
     }
 
     /// What came up to here is committed. Returns whether that is news.
-    pub(super) fn spend(&mut self, upto: u64) -> bool {
-        std::mem::replace(&mut self.spent, upto) != upto
+    pub(super) fn spend(&mut self, upto: Reach) -> bool {
+        self.spent.replace(upto) != Some(upto)
     }
 }
 
-/// Up to where standard input is read for all who follow it.
-pub(super) fn read_up_to(schedules: &Schedules) -> Option<u64> {
-    let streams = schedules.named(Path::new(STDIN));
-    streams.map(|stream| stream.offset).min()
+/// Up to where standard input is read for all who follow it; nothing if they do not
+/// follow one copy.
+pub(super) fn read_up_to(schedules: &Schedules) -> Option<Reach> {
+    let mut streams = schedules.named(Path::new(STDIN));
+    let first = streams.next()?;
+    let mut read = Reach {
+        copy: first.place(),
+        upto: first.offset,
+    };
+    for stream in streams {
+        if stream.place() != read.copy {
+            return None;
+        }
+        read.upto = read.upto.min(stream.offset);
+    }
+    Some(read)
 }
 
 impl Engine {
     /// Takes what the host tells of standard input.
     pub(super) fn stdin_news(&mut self, now: Now, news: News) {
-        if let News::Ended { upto } = &news {
-            self.stdin.ended = Some(*upto);
+        if let News::Ended(reach) = &news {
+            self.stdin.ended = Some(*reach);
             self.stdin.is_summed_up = false;
         }
         if let Some(trouble) = news.trouble() {
@@ -106,14 +131,14 @@ impl Engine {
 
     /// Nothing more can come: what was counted need not wait for the end of its window.
     pub(super) fn sum_up_stdin(&mut self, now: Now) {
-        let Some(upto) = self.stdin.ended else {
+        let Some(ended) = self.stdin.ended else {
             return;
         };
         if self.stdin.is_summed_up || !self.watches_nothing_else() {
             return;
         }
         let mut streams = self.schedule.named(Path::new(STDIN)).peekable();
-        if streams.peek().is_some() && streams.all(|stream| stream.has_ended(upto)) {
+        if streams.peek().is_some() && streams.all(|stream| stream.has_ended(ended)) {
             self.stdin.is_summed_up = true;
             self.correlate.sum_up(now.moment);
         }
@@ -136,8 +161,8 @@ impl Engine {
 
 impl Stream {
     /// Whether all is taken of what ends there.
-    fn has_ended(&self, upto: u64) -> bool {
+    fn has_ended(&self, end: Reach) -> bool {
         let n_taken = (self.unfinished.filter(|left| left.taken)).map_or(0, |left| left.n_bytes);
-        self.offset + n_taken >= upto
+        self.place() == end.copy && self.offset + n_taken >= end.upto
     }
 }

@@ -55,7 +55,7 @@ fn journal(notice: &journal::Notice) {
 
 fn stdin(news: &News) {
     match news {
-        News::Ended { .. } => info!("standard input has ended"),
+        News::Ended(_) => info!("standard input has ended"),
         News::Unreadable { why } => warn!(why, "standard input cannot be read"),
         News::Uncopied { why } => {
             warn!(

@@ -26,7 +26,7 @@ use copy::{Room, Spot};
 use super::{StartFault, clock};
 use crate::engine::Input;
 use crate::engine::schedule::Hint;
-use crate::engine::stdin::News;
+use crate::engine::stdin::{News, Reach};
 use crate::rules::STDIN;
 
 /// Bytes that are copied at once, at most.
@@ -80,9 +80,9 @@ impl Stdin {
         }
         // The thread tries again, and says why it cannot.
         let _ = self.copy.want();
-        if let Some(upto) = self.copy.ended() {
+        if let Some(reach) = self.copy.ended() {
             // Nobody listens any more when the agent ends.
-            let _ = self.inputs.send(Input::Stdin(News::Ended { upto }));
+            let _ = self.inputs.send(Input::Stdin(News::Ended(reach)));
         }
         if std::mem::replace(&mut self.has_begun, true) {
             return Ok(());
@@ -115,8 +115,8 @@ impl Stdin {
     }
 
     /// What stands before is not needed any more.
-    pub(super) fn spent(&self, upto: u64) {
-        self.copy.spent(upto);
+    pub(super) fn spent(&self, reach: Reach) {
+        self.copy.spent(reach);
     }
 }
 
@@ -196,9 +196,9 @@ impl Copier {
         }
         self.insist(Copy::finish_line);
         self.copy.end();
-        if let Some(upto) = self.copy.ended() {
+        if let Some(reach) = self.copy.ended() {
             self.tell(Input::Hint(Hint::Written(PathBuf::from(STDIN))));
-            self.tell(Input::Stdin(News::Ended { upto }));
+            self.tell(Input::Stdin(News::Ended(reach)));
         }
     }
 

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use crate::engine::identity::{Facts, HEAD_BYTES, Place};
 use crate::engine::scan::LOOK_BACK_BYTES;
+use crate::engine::stdin::Reach;
 
 /// Bytes of a segment, about.
 const SEGMENT_BYTES: u64 = 2 << 20;
@@ -181,10 +182,7 @@ impl Copy {
         state.is_hinted = false;
         let segments = state.segments.as_ref()?;
         Some(Facts {
-            place: Place {
-                device: DEVICE,
-                inode: segments.birth,
-            },
+            place: segments.place(),
             birth: Some(segments.birth.cast_signed()),
             size: segments.end,
             modified: segments.modified,
@@ -245,10 +243,12 @@ impl Copy {
     }
 
     /// What stands before is not needed any more.
-    pub(super) fn spent(&self, upto: u64) {
+    pub(super) fn spent(&self, reach: Reach) {
         let mut state = self.state();
-        if let Some(segments) = &mut state.segments {
-            segments.free(upto.saturating_sub(KEPT_BYTES));
+        if let Some(segments) = &mut state.segments
+            && segments.place() == reach.copy
+        {
+            segments.free(reach.upto.saturating_sub(KEPT_BYTES));
             self.changed.notify_all();
         }
     }
@@ -300,10 +300,13 @@ impl Copy {
     }
 
     /// Where it ended, if it has and somebody cares.
-    pub(super) fn ended(&self) -> Option<u64> {
+    pub(super) fn ended(&self) -> Option<Reach> {
         let state = self.state();
-        let segments = state.segments.as_ref().filter(|_| state.has_ended);
-        segments.map(|segments| segments.end)
+        let segments = state.segments.as_ref().filter(|_| state.has_ended)?;
+        Some(Reach {
+            copy: segments.place(),
+            upto: segments.end,
+        })
     }
 }
 
@@ -356,6 +359,13 @@ impl Segments {
             synced: all.front().map_or(end, |first| first.base),
             all,
         })
+    }
+
+    fn place(&self) -> Place {
+        Place {
+            device: DEVICE,
+            inode: self.birth,
+        }
     }
 
     fn n_bytes(&self) -> u64 {
@@ -458,6 +468,25 @@ mod tests {
         bytes
     }
 
+    fn spend(copy: &Copy, upto: u64) {
+        let copy_of = copy.look().unwrap().place;
+        let elsewhere = Place {
+            inode: copy_of.inode ^ 1,
+            ..copy_of
+        };
+        // A position in another one says nothing.
+        let n_bytes = copy.begin();
+        copy.spent(Reach {
+            copy: elsewhere,
+            upto: u64::MAX,
+        });
+        assert_eq!(copy.begin(), n_bytes);
+        copy.spent(Reach {
+            copy: copy_of,
+            upto,
+        });
+    }
+
     fn n_files(directory: &tempfile::TempDir) -> usize {
         fs::read_dir(directory.path().join(DIRECTORY))
             .unwrap()
@@ -520,14 +549,14 @@ mod tests {
         write(&copy, b"last");
         assert_eq!(n_files(&directory), 4);
         let second = BEGIN + SEGMENT_BYTES;
-        copy.spent(second);
+        spend(&copy, second);
         assert_eq!((n_files(&directory), copy.begin()), (4, BEGIN));
-        copy.spent(second + KEPT_BYTES);
+        spend(&copy, second + KEPT_BYTES);
         assert_eq!((n_files(&directory), copy.begin()), (3, second));
         assert_eq!(read(&copy, second)[..9], segment[..9]);
         assert_eq!(read(&copy, second - 1)[..2], [0, segment[0]]);
         copy.sync().unwrap();
-        copy.spent(u64::MAX);
+        spend(&copy, u64::MAX);
         assert_eq!(n_files(&directory), 1);
         assert_eq!(read(&copy, copy.begin()), b"last");
     }
@@ -546,7 +575,7 @@ mod tests {
         });
         let end = copy.look().unwrap().size;
         assert_eq!(end, BEGIN + COPY_BYTES_MAX);
-        copy.spent(BEGIN + SEGMENT_BYTES + KEPT_BYTES);
+        spend(&copy, BEGIN + SEGMENT_BYTES + KEPT_BYTES);
         writer.join().unwrap();
         assert_eq!(read(&copy, end), b"more");
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use logcrier::engine::Input;
 use logcrier::engine::correlate::silences::Wish;
 use logcrier::engine::schedule::Noticing;
-use logcrier::engine::stdin::News;
-use logcrier::rules::{PacerKey, RuleKey, Severity};
+use logcrier::engine::stdin::{News, Reach};
+use logcrier::rules::{PacerKey, RuleKey, STDIN, Severity};
 
 use super::World;
 use super::chat::{POISON, Weather};
@@ -173,16 +173,16 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
         }
         // The other end of standard input is closed: nobody else tells it to stop.
         ["close"] => {
-            let upto = world.log_len(world.logs.len() - 1);
+            let end = stdin_end(world);
             if let Some(agent) = &mut world.agent {
                 agent.may_end = true;
             }
-            world.tell(Input::Stdin(News::Ended { upto }));
+            world.tell(Input::Stdin(News::Ended(end)));
         }
         // The same for an agent that has more to watch.
         ["ended"] => {
-            let upto = world.log_len(world.logs.len() - 1);
-            world.tell(Input::Stdin(News::Ended { upto }));
+            let end = stdin_end(world);
+            world.tell(Input::Stdin(News::Ended(end)));
         }
         ["tear", mark] => drop(write(world, mark, 40, 60)),
         ["finish"] => world.finish(0),
@@ -263,6 +263,16 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
             world.reload(told);
         }
         _ => panic!("what is {what:?}?"),
+    }
+}
+
+/// Where standard input ends by now: the log that was made last, as the agent knows it.
+fn stdin_end(world: &World) -> Reach {
+    let agent = world.agent.as_ref().expect("it runs");
+    let stream = agent.engine.schedule().named(Path::new(STDIN)).next();
+    Reach {
+        copy: stream.expect("it is followed").place(),
+        upto: world.log_len(world.logs.len() - 1),
     }
 }
 

@@ -75,7 +75,7 @@ pub(crate) fn action(action: &Action) -> String {
         Action::Files(Turn::Seek { stream, path, .. }) => format!("seek #{} {path:?}", stream.0),
         Action::Files(Turn::Close(stream)) => format!("close #{}", stream.0),
         Action::Journal(turn) => format!("read the journal behind {:?}", turn.after),
-        Action::Spent(upto) => format!("standard input is spent up to {upto}"),
+        Action::Spent(reach) => format!("standard input is spent up to {}", reach.upto),
         Action::Run(start) => format!("run {}: {}", start.run.0, start.key),
         Action::Answer(ticket, outcome) => format!("answer {ticket}: {outcome:?}"),
         Action::StopRun(run) => format!("stop run {}", run.0),
