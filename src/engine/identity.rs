@@ -115,6 +115,14 @@ pub fn fingerprint(bytes: &[u8]) -> u64 {
 }
 
 impl Mark {
+    /// Whether a hash is that of so many zeros.
+    fn is_hole(&self, hash: Option<u64>) -> bool {
+        const ZEROS: [u8; 4096] = [0; 4096];
+        let n_bytes = usize::try_from(self.end - self.start).ok();
+        let zeros = n_bytes.and_then(|n_bytes| ZEROS.get(..n_bytes));
+        zeros.is_some_and(|zeros| hash == Some(fingerprint(zeros)))
+    }
+
     /// Makes the mark of `bytes` that begin at `start`.
     pub fn of(bytes: &[u8], start: u64) -> Self {
         Self {
@@ -173,6 +181,14 @@ impl Identity {
         }
     }
 
+    /// Takes the hashes of the probes for those of the head: some of it may have been
+    /// punched out.
+    pub fn relearn_head(&mut self, hashes: &[Option<u64>]) {
+        for (mark, hash) in self.head.iter_mut().zip(hashes) {
+            mark.hash = hash.unwrap_or(mark.hash);
+        }
+    }
+
     /// Forgets all marks beyond an offset.
     pub fn cut(&mut self, offset: u64) {
         self.marks.retain(|mark| mark.end <= offset);
@@ -204,7 +220,12 @@ pub fn judge(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>
             (false, false) => Verdict::Other,
         };
     }
-    if newest_holds && head_holds {
+    // What was read may be punched out of a file, to free its room.
+    let head_is_hole = || {
+        let mut heads = known.head.iter().zip(head);
+        n_marks > 0 && heads.all(|(mark, hash)| *hash == Some(mark.hash) || mark.is_hole(*hash))
+    };
+    if newest_holds && (head_holds || head_is_hole()) {
         return Verdict::GoOn;
     }
     let reachable: Vec<usize> = (0..n_marks)
@@ -308,12 +329,15 @@ mod tests {
         let other = "x".repeat(400);
         let edited = format!("{two_lines}another third line, edited in place, that is long\n");
         let shared_tail = format!("{}{}", "z".repeat(60), &TEXT[60..]);
+        let punched = format!("{}{}", "\0".repeat(64), &TEXT[64..]);
         let shared_head = format!("{}{}", &TEXT[..64], "y".repeat(400));
         for (inode, birth, text, expected) in [
             (7, Some(100), TEXT, Verdict::GoOn),
             (7, Some(100), grown.as_str(), Verdict::GoOn),
             (7, None, grown.as_str(), Verdict::GoOn),
             (7, Some(100), "", Verdict::Rewritten),
+            (7, Some(100), punched.as_str(), Verdict::GoOn),
+            (8, Some(101), punched.as_str(), Verdict::Other),
             (7, Some(100), other.as_str(), Verdict::Rewritten),
             (7, Some(100), &other[..100], Verdict::Rewritten),
             (7, Some(100), shared_head.as_str(), Verdict::Rewritten),

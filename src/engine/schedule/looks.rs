@@ -133,11 +133,12 @@ impl Schedule {
         };
         match verdict {
             Verdict::GoOn if !stream.confirmed => {
+                stream.identity.relearn_head(&look.hashes);
                 stream.confirmed = true;
                 self.wake_heirs(id);
                 self.go_on_searching(id);
             }
-            Verdict::GoOn => {}
+            Verdict::GoOn => stream.identity.relearn_head(&look.hashes),
             // A stranger stands where it was: it is gone. (Where the system does not
             // tell births, what looks like a stranger may be the file itself, written
             // anew: better to read it twice than never.)
