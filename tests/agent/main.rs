@@ -37,6 +37,8 @@ mod watching;
 
 mod kernel;
 
+mod amounts;
+
 mod archives;
 
 mod hostile;

@@ -115,7 +115,7 @@ fn deleted_files_are_let_go(way: Way) {
     wait_until_closed(&world, "app.log");
 }
 
-fn wait_until_closed(world: &World, name: &str) {
+pub(crate) fn wait_until_closed(world: &World, name: &str) {
     let descriptors = format!("/proc/{}/fd", world.pid());
     wait_for("the descriptor is closed", || {
         let mut open = fs::read_dir(&descriptors)
