@@ -406,6 +406,9 @@ fn is_binary(bytes: &[u8]) -> bool {
     let hole = hole.unwrap_or(bytes.len());
     let bytes = &bytes[hole..];
     let bytes = &bytes[..bytes.len().min(TELLING_BYTES)];
+    if memchr::memchr(0, bytes).is_none() {
+        return false;
+    }
     let mut n_text = 0;
     let mut n_nuls = 0;
     for run in bytes.chunk_by(|one, other| (*one == 0) == (*other == 0)) {
@@ -469,7 +472,11 @@ fn search(
 fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Sample {
     // Four bytes are the longest character: no need to decode more than can be shown.
     let shown = &record[..record.len().min(SAMPLE_CHARS_MAX * 4 + 4)];
-    let text = String::from_utf8_lossy(shown);
+    // Most is valid, which is known sooner than what is not is found.
+    let text = match std::str::from_utf8(shown) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) => String::from_utf8_lossy(shown),
+    };
     let kept = match text.char_indices().nth(SAMPLE_CHARS_MAX) {
         Some((idx, _)) => &text[..idx],
         None => &text,

@@ -12,6 +12,7 @@
 //! good) is judged when all that was written by then is read, never in the middle
 //! of a backlog.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -401,29 +402,36 @@ impl Instances {
     /// Changes an instance, an idle one if there is none, and puts it where its
     /// deadline is.
     fn change<T>(&mut self, id: &InstanceId, change: impl FnOnce(&mut Instance) -> T) -> T {
-        let mut instance = self.all.remove(id).unwrap_or_else(|| {
-            *self.n_of.entry(id.rule.clone()).or_default() += 1;
-            Instance::default()
-        });
+        let instance = match self.all.entry(id.clone()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                *self.n_of.entry(id.rule.clone()).or_default() += 1;
+                unknown.insert(Instance::default())
+            }
+        };
         let before = instance.standing();
-        let outcome = change(&mut instance);
+        let outcome = change(instance);
         let after = instance.standing();
         let is_changed = before.is_open != after.is_open || before.muted != after.muted;
         self.n_changes += u64::from(is_changed);
         self.has_consequences |= before != after || after.is_open;
-        self.put(id.clone(), instance);
+        self.settle(id);
         outcome
     }
 
     fn insert(&mut self, id: InstanceId, instance: Instance) {
         *self.n_of.entry(id.rule.clone()).or_default() += 1;
-        self.put(id, instance);
+        self.all.insert(id.clone(), instance);
+        self.settle(&id);
     }
 
-    /// Keeps an instance that is counted already, unless it is idle.
-    fn put(&mut self, id: InstanceId, mut instance: Instance) {
+    /// Puts an instance that was changed where its deadline is, and drops it if it is idle.
+    fn settle(&mut self, id: &InstanceId) {
+        let Some(instance) = self.all.get_mut(id) else {
+            return;
+        };
         self.dirty.insert(id.clone());
-        let deadline = instance.wakeup(self.overdue.contains_key(&id));
+        let deadline = instance.wakeup(self.overdue.contains_key(id));
         if let Some(at) = instance.deadline.take_if(|at| Some(*at) != deadline) {
             self.deadlines.remove(&(at, id.clone()));
         }
@@ -431,7 +439,8 @@ impl Instances {
             if let Some(at) = instance.deadline {
                 self.deadlines.remove(&(at, id.clone()));
             }
-            self.forget(&id);
+            self.all.remove(id);
+            self.forget(id);
             return;
         }
         if let Some(at) = deadline.filter(|_| instance.deadline.is_none()) {
@@ -440,9 +449,8 @@ impl Instances {
         instance.deadline = deadline;
         match instance.muted.is_some() {
             true => drop(self.muted.insert(id.clone())),
-            false => drop(self.muted.remove(&id)),
+            false => drop(self.muted.remove(id)),
         }
-        self.all.insert(id, instance);
     }
 
     fn remove(&mut self, id: &InstanceId) -> Option<Instance> {

@@ -29,31 +29,10 @@ impl Patterns {
         candidates: impl IntoIterator<Item = usize>,
         redactor: &Redactor,
     ) -> Option<Vec<(Arc<str>, String)>> {
-        let pattern = (candidates.into_iter())
-            .map(|nth| &self.matches[nth])
-            .find(|pattern| record.holds(pattern))?;
-        if self.excepts.iter().any(|pattern| record.holds(pattern)) {
-            return None;
-        }
-        if pattern.names.is_empty() {
-            return Some(Vec::new());
-        }
-        // Captures are shown, so they come from the record as people see it.
-        let replaced = record.replaced.as_ref().map(String::as_bytes);
-        let mut captures = pattern.regex().create_captures();
-        let texts = replaced.into_iter().chain([record.bytes]);
-        for text in texts {
-            pattern.regex().captures(text, &mut captures);
-            if captures.is_match() {
-                let taken = pattern.names.iter().filter_map(|(idx, name)| {
-                    let range = captures.get_group(*idx)?.range();
-                    let shown = record.shown(text, range, redactor);
-                    Some((Arc::clone(name), shortened(shown)))
-                });
-                return Some(taken.collect());
-            }
-        }
-        None
+        let mut patterns = candidates.into_iter().map(|nth| &self.matches[nth]);
+        let captures = patterns.find_map(|pattern| record.captures(pattern, redactor))?;
+        let is_excepted = self.excepts.iter().any(|pattern| record.holds(pattern));
+        (!is_excepted).then_some(captures)
     }
 }
 
@@ -119,6 +98,26 @@ impl<'a> Record<'a> {
             true => Cow::Borrowed(REDACTED),
             false => shown,
         }
+    }
+
+    /// Returns the named captures of a pattern that took part, if it is found.
+    fn captures(&self, pattern: &Pattern, redactor: &Redactor) -> Option<Vec<(Arc<str>, String)>> {
+        if pattern.names.is_empty() {
+            return self.holds(pattern).then(Vec::new);
+        }
+        // Captures are shown, so they come from the record as people see it.
+        let replaced = self.replaced.as_ref().map(String::as_bytes);
+        let mut captures = pattern.regex().create_captures();
+        let text = (replaced.into_iter().chain([self.bytes])).find(|text| {
+            pattern.regex().captures(*text, &mut captures);
+            captures.is_match()
+        })?;
+        let taken = pattern.names.iter().filter_map(|(idx, name)| {
+            let range = captures.get_group(*idx)?.range();
+            let shown = self.shown(text, range, redactor);
+            Some((Arc::clone(name), shortened(shown)))
+        });
+        Some(taken.collect())
     }
 
     pub(super) fn holds(&self, pattern: &Pattern) -> bool {
