@@ -10,7 +10,7 @@ use super::matcher::{line_end, line_start};
 use super::record::record_in;
 
 /// Bytes that are looked at together for any beyond ASCII.
-const STEP_BYTES: usize = 256;
+const STEP_BYTES: usize = 128;
 
 /// Other forms of some lines of a text.
 #[derive(Debug, Default)]
@@ -25,19 +25,15 @@ impl Others {
     /// The other forms of the lines of a text that have one.
     pub(super) fn of(text: &[u8], line_bytes_max: usize) -> Self {
         let mut others = Self::default();
-        let mut bad_byte = first_bad_byte(text, 0);
-        let mut aside = first_aside(text, 0);
-        while let Some(at) = earlier(bad_byte, aside) {
-            let line = line_start(text, 0, at)..line_end(text, at);
+        let mut from = 0;
+        while let Some(at) = first_beyond_ascii(text, from) {
+            let line = line_start(text, from, at)..line_end(text, at);
+            from = line.end;
+            if is_its_only_form(&text[line.clone()]) {
+                continue;
+            }
             let record = &text[record_in(text, line.clone(), line_bytes_max)];
             others.add(String::from_utf8_lossy(record).as_bytes(), line.start);
-            let is_passed = |at: &usize| *at < line.end;
-            if bad_byte.as_ref().is_some_and(is_passed) {
-                bad_byte = first_bad_byte(text, line.end);
-            }
-            if aside.as_ref().is_some_and(is_passed) {
-                aside = first_aside(text, line.end);
-            }
         }
         others
     }
@@ -45,10 +41,7 @@ impl Others {
     /// The other forms of a record, which is taken as it is.
     pub(super) fn of_record(record: &[u8]) -> Self {
         let mut others = Self::default();
-        if first_bad_byte(record, 0)
-            .or(first_aside(record, 0))
-            .is_some()
-        {
+        if !is_its_only_form(record) {
             others.add(String::from_utf8_lossy(record).as_bytes(), 0);
         }
         others
@@ -79,14 +72,22 @@ impl Others {
     }
 }
 
-fn earlier(one: Option<usize>, other: Option<usize>) -> Option<usize> {
-    one.into_iter().chain(other).min()
+fn is_its_only_form(text: &[u8]) -> bool {
+    std::str::from_utf8(text).is_ok() && first_aside(text, 0).is_none()
 }
 
-fn first_bad_byte(text: &[u8], from: usize) -> Option<usize> {
-    std::str::from_utf8(&text[from..])
-        .err()
-        .map(|error| from + error.valid_up_to())
+fn first_beyond_ascii(text: &[u8], from: usize) -> Option<usize> {
+    let mut at = from;
+    for step in text[from..].chunks(STEP_BYTES) {
+        if !step.is_ascii() {
+            return step
+                .iter()
+                .position(|byte| !byte.is_ascii())
+                .map(|idx| at + idx);
+        }
+        at += step.len();
+    }
+    None
 }
 
 /// The first character from some place on that is left aside.
