@@ -86,7 +86,7 @@ pub struct Match {
 }
 
 /// Where in a text a pattern may be found, and its number.
-type Hint = (usize, u32);
+pub(super) type Hint = (usize, u32);
 
 /// A line that patterns may be found in.
 struct Candidate<'p> {
@@ -215,7 +215,7 @@ impl Matcher {
     }
 
     /// Tells which patterns may be found in which lines.
-    fn hints_in_lines(&self, block: &[u8], hints: &mut Vec<Hint>) {
+    pub(super) fn hints_in_lines(&self, block: &[u8], hints: &mut Vec<Hint>) {
         hints.clear();
         let ends = match has_longer_line(block, self.line_bytes_max) {
             true => Ends::Anywhere,

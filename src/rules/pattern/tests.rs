@@ -185,6 +185,10 @@ fn no_line_is_looked_at_without_a_reason() {
         2026-11-22T10:00:00Z INFO café: 9f86d081884c7d65 is out of stock\n"
         .repeat(1_000);
     assert_eq!(tried(quiet.as_bytes()), []);
+    // Not even where its lines end is looked for.
+    let mut hints = Vec::new();
+    matcher.hints_in_lines(quiet.as_bytes(), &mut hints);
+    assert_eq!(hints, []);
     let told = [
         quiet.as_str(),
         "sda1: I/O error\n",
