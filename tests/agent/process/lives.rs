@@ -46,6 +46,7 @@ fn killed_at_any_moment_under_load() {
     let mut rng = fastrand::Rng::with_seed(7);
     for round in 0..n_kills {
         world.start();
+        let n_before = space.n_events();
         // From the middle of the first commit to long after the last answer.
         for _ in 0..rng.u32(1..6) {
             log.numbers(rng.u64(1..400));
@@ -56,7 +57,6 @@ fn killed_at_any_moment_under_load() {
             fs::rename(&log.path, rotated).unwrap();
         }
         if round % 3 == 0 {
-            let n_before = space.n_events();
             wait_for("something more is said", || {
                 (space.n_events() > n_before).then_some(())
             });
