@@ -266,13 +266,17 @@ impl Walk<'_> {
                     is_mounted,
                 });
             }
-            // It went away meanwhile, or is no regular file.
-            Ok(None) => {
-                if is_link {
-                    // What it leads to may come.
+            // What it leads to may come: now, before the way there was watched, or later.
+            Ok(None) if is_link && !self.resolved.contains_key(&path) => {
+                self.resolve(&path);
+                if matches!(regular_at(CWD, &path), Ok(Some(_))) {
+                    self.resolved.remove(&path);
                     self.resolve(&path);
+                    self.file(path, is_link, at);
                 }
             }
+            // It went away meanwhile, or is no regular file.
+            Ok(None) => {}
             Err(error) => self.fault(&path, &error),
         }
     }
