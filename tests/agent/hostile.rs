@@ -116,7 +116,9 @@ fn commands_die_with_the_agent() {
     let mut world = World::new(&space, &hangs);
     world.start();
     wait_for("both run", || {
-        (processes_with(&format!("sleep {mark}")).len() >= 2).then_some(())
+        let running = processes_with(&mark);
+        let sleeps = running.iter().filter(|words| words.starts_with("sleep"));
+        (sleeps.count() == 2).then_some(())
     });
     world.kill();
     wait_for("nothing is left", || {
