@@ -21,7 +21,7 @@ use crate::world::shrink::shrink;
 const SEEDS_FIXED: u64 = 2_000;
 
 /// Histories of every test run that nobody has lived through, unless told otherwise.
-const SEEDS_FRESH: u64 = 25;
+const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]

@@ -285,8 +285,9 @@ impl World {
                 self.oracle.double(span.line);
             }
         }
-        // Where its time is older than that of others it is not looked for.
-        let is_found = !self.logs[log].cut && !self.clock.is_behind();
+        // Where its time is older than that of others it is not looked for; and where the
+        // log was saved anew as well, it is taken for what was read before that.
+        let is_found = !self.logs[log].cut && !self.logs[log].saved && !self.clock.is_behind();
         if is_found && self.proven(&spans) >= PROOF {
             for span in &spans {
                 self.oracle.copied(span.line);
