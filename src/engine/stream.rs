@@ -99,6 +99,8 @@ pub struct Stream {
     pub leaving: bool,
     /// Whether a look has shown that it is what was found where it went to.
     pub confirmed: bool,
+    /// How often it was asked where it went, without an answer yet: the last one counts.
+    pub n_seeks: u32,
     /// Whether nobody could tell where it went: to be asked again.
     pub seek_failed: bool,
     /// The last listing that was ordered before a look found another file here.
@@ -242,7 +244,7 @@ impl Stream {
             offset: 0,
             skipping: false,
             size: 0,
-            modified: 0,
+            modified: facts.modified,
             taken: None,
             joined: Joined::default(),
             following,
@@ -259,6 +261,7 @@ impl Stream {
             deleted: None,
             leaving: false,
             confirmed: false,
+            n_seeks: 0,
             seek_failed: false,
             changed_after: 0,
             lost_after: 0,
@@ -346,7 +349,7 @@ impl Stream {
         self.identity.cut(from);
         self.offset = from;
         self.size = from;
-        self.modified = 0;
+        self.modified = facts.modified;
         self.skipping = false;
         self.is_binary = false;
         self.has_bare_returns = false;

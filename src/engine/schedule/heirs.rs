@@ -227,7 +227,7 @@ impl Schedule {
     /// Asks where copies of a ghost lie. First it must be known which files were there
     /// by now, before the file itself is read on: in a later one may stand what is read
     /// from now on.
-    fn await_copies(&mut self, ghost: Stream, of: Option<StreamId>) {
+    fn await_copies(&mut self, mut ghost: Stream, of: Option<StreamId>) {
         if let Some(stream) = of.and_then(|of| self.streams.get_mut(&of)) {
             stream.follows = Some(ghost.id);
         }

@@ -401,7 +401,7 @@ impl Schedule {
     }
 
     /// Ends a search, whatever it holds.
-    fn give_back(&mut self, id: StreamId) {
+    pub(super) fn give_back(&mut self, id: StreamId) {
         if let Some(search) = self.searches.remove(&id) {
             for candidate in search.candidates {
                 self.forget(candidate.stream);
@@ -456,7 +456,7 @@ impl Schedule {
     /// A search is over: those that were put off can be made.
     pub(super) fn search_what_waited(&mut self) {
         for id in std::mem::take(&mut self.postponed) {
-            let order = self.streams.get(&id).map(Stream::seek);
+            let order = self.streams.get_mut(&id).map(Stream::seek);
             self.orders.extend(order);
         }
     }

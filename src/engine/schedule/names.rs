@@ -129,11 +129,34 @@ impl Schedule {
         }
     }
 
+    /// What took the place of a file is known: what came and went in between lies among
+    /// its kin by now, and what was told of them before is too old to tell.
+    fn seek_successors(&mut self, id: StreamId) {
+        self.give_back(id);
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if stream.naming == Naming::Rotated {
+            stream.naming = Naming::Sought;
+        }
+        stream.kin = Kin::Unasked;
+        stream.is_succeeded = false;
+        stream.seek_failed = false;
+        let order = stream.seek();
+        self.orders.push_back(order);
+        self.dirty.insert(id);
+    }
+
     /// Takes where a file went.
     pub fn found(&mut self, id: StreamId, found: Result<Found, Fault>) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
+        stream.n_seeks = stream.n_seeks.saturating_sub(1);
+        if stream.n_seeks > 0 {
+            // It was asked again since: this is older news.
+            return;
+        }
         let is_unasked = stream.kin == Kin::Unasked;
         match stream.naming {
             Naming::Sought => {}
@@ -468,6 +491,10 @@ impl Schedule {
             return;
         }
         let before = self.predecessor(&entry.path);
+        // What was found out in an earlier life stands.
+        let is_asked = before
+            .and_then(|id| self.streams.get(&id))
+            .is_some_and(|stream| stream.naming != Naming::Here && stream.lost_after > 0);
         if let Some(&holder) = self.by_path.get(&*entry.path) {
             self.displace(holder);
         }
@@ -475,7 +502,10 @@ impl Schedule {
             self.notices.push(Notice::Rotated {
                 path: entry.path.clone(),
             });
-            self.displace(before);
+            match is_asked {
+                true => self.seek_successors(before),
+                false => self.displace(before),
+            }
         }
         let following = self.following(&rules);
         let id = self.next_stream_id();
@@ -499,7 +529,8 @@ impl Schedule {
 
 impl Stream {
     /// Asks where it went.
-    pub(super) fn seek(&self) -> Turn {
+    pub(super) fn seek(&mut self) -> Turn {
+        self.n_seeks += 1;
         Turn::Seek {
             stream: self.id,
             path: self.path.to_path_buf(),

@@ -3,7 +3,7 @@
 use logcrier::rules::{Debounce, From};
 
 use super::{alpha, debounced};
-use crate::world::script::check;
+use crate::world::script::{check, check_counted};
 use crate::world::told::{Dialect, Told};
 
 #[test]
@@ -538,4 +538,30 @@ fn a_copy_takes_the_place_of_an_older_one() {
         00:50 alpha k3 first 1
         ",
     );
+}
+
+#[test]
+fn rotated_again_at_any_moment() {
+    // A generation comes and goes between two things that the agent asks.
+    for (at, begin) in [("00:00", 7), ("00:10", 0)] {
+        for (some, more) in (0..6).flat_map(|some| (0..8).map(move |more| (some, more))) {
+            let (first, second) = (begin + some, begin + some + more);
+            let script = format!(
+                "
+                00:00 births told
+                00:00 log app.log
+                00:00 crowd 12
+                00:00 start
+                {at}.{begin:03} write alpha:k1
+                {at}.{first:03} rotate
+                {at}.{first:03} reopen
+                {at}.{first:03} write alpha:k2
+                {at}.{second:03} rotate
+                {at}.{second:03} reopen
+                {at}.{second:03} write alpha:k3
+                "
+            );
+            check_counted(debounced(Debounce::None), 3, &script);
+        }
+    }
 }

@@ -32,9 +32,23 @@ pub(crate) fn check(told: Told, script: &str, expected: &str) {
 }
 
 pub(crate) fn check_all(told: Vec<Told>, script: &str, expected: &str) {
-    let mut world = live(&told, script, expected);
+    weigh(live(&told, script, expected), &told);
+}
+
+/// Lives through `script` with one rule: all of so many lines are counted, each once,
+/// whatever is said of them when.
+pub(crate) fn check_counted(told: Told, n_lines: u64, script: &str) {
+    let told = [told];
+    let world = play(&told, script);
+    let counted: u64 = world.messages.iter().map(|(_, said, _)| said.count).sum();
+    let story = || world.story.clone().unwrap_or_default().join("\n");
+    assert_eq!(counted, n_lines, "{}", story());
+    weigh(world, &told);
+}
+
+fn weigh(mut world: World, told: &[Told]) {
     let parked = world.parked();
-    let names = world.names(&told);
+    let names = world.names(told);
     world.oracle.weigh(&names, &parked);
     let story = || world.story.clone().unwrap_or_default().join("\n");
     assert_eq!(world.oracle.failure, None, "{}", story());
@@ -92,12 +106,12 @@ pub(crate) fn play(told: &[Told], script: &str) -> World {
     world
 }
 
-/// `05:00` or `1:05:00`.
+/// `05:00`, `1:05:00`, or `05:00.007` for so many milliseconds later.
 fn time(text: &str) -> Duration {
-    let parts = text
-        .split(':')
-        .map(|part| part.parse::<u64>().expect("a number"));
-    Duration::from_secs(parts.fold(0, |sum, part| sum * 60 + part))
+    let (text, millis) = text.split_once('.').unwrap_or((text, "0"));
+    let number = |part: &str| part.parse::<u64>().expect("a number");
+    let secs = text.split(':').fold(0, |sum, part| sum * 60 + number(part));
+    Duration::from_millis(secs * 1_000 + number(millis))
 }
 
 /// Carries out one line of a script.
@@ -107,6 +121,12 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
     let ops = PacerKey("ops".into());
     match words[..] {
         ["log", name] => drop(world.new_log(name, Style::Numbered)),
+        // Other logs, listed before the one that is written to.
+        ["crowd", n] => {
+            for n in 0..n.parse::<u64>().expect("a number") {
+                world.make(&Path::new("/logs").join(format!("a{n}.log")));
+            }
+        }
         ["link", name] => drop(world.new_log(name, Style::Linked)),
         ["start"] => world.start(),
         ["kill"] => world.kill(),

@@ -445,7 +445,7 @@ impl World {
 
     /// Makes a file. Where the system tells no births, one that has the number of
     /// another may be taken for that one.
-    fn make(&mut self, path: &Path) -> NodeId {
+    pub(super) fn make(&mut self, path: &Path) -> NodeId {
         let wall = self.wall_nanos();
         let new = self.files.create(path, wall);
         if !self.is_disguised(new) {
