@@ -17,6 +17,8 @@ const SAFETY_LOOK: Duration = Duration::from_secs(30);
 
 both_ways! {
     the_same_beginning_after_a_copy,
+    copied_over_the_last_copy,
+    the_same_beginning_over_the_last_copy,
     cut_and_written_longer_between_two_looks,
     a_thousand_files_rotated_together,
     rotated_and_deleted_while_nobody_listens,
@@ -28,19 +30,36 @@ both_ways! {
 
 /// A6: copied and truncated, and the first thousand bytes are those of before.
 fn the_same_beginning_after_a_copy(way: Way) {
-    let (space, world, mut log) = way.running();
     let banner = "# one and the same banner\n".repeat(40);
+    copied_and_truncated(way, &banner, |round| format!("logs/app.log.{round}"));
+}
+
+/// The same by a script that copies over the copy of last time.
+fn copied_over_the_last_copy(way: Way) {
+    copied_and_truncated(way, "", |_| "logs/app.log.1".to_owned());
+}
+
+/// Both at once.
+fn the_same_beginning_over_the_last_copy(way: Way) {
+    let banner = "# one and the same banner\n".repeat(40);
+    copied_and_truncated(way, &banner, |_| "logs/app.log.1".to_owned());
+}
+
+fn copied_and_truncated(way: Way, banner: &str, name: impl Fn(u64) -> String) {
+    let (space, mut world, mut log) = way.running();
     log.raw(banner.as_bytes());
     log.numbers(5);
     space.wait_events(5);
     for round in 2..=4 {
-        fs::copy(&log.path, world.path(&format!("logs/app.log.{round}"))).unwrap();
+        fs::copy(&log.path, world.path(&name(round))).unwrap();
         let file = fs::File::options().write(true).open(&log.path).unwrap();
         file.set_len(0).unwrap();
         log.raw(banner.as_bytes());
         log.numbers(5 * round);
         space.wait_events((1..=round).sum::<u64>() * 5);
     }
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 50);
     space.assert_clean();
 }
 

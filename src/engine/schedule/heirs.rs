@@ -194,6 +194,41 @@ impl Schedule {
         None
     }
 
+    /// The file that may have been copied over a rotated one, which was written anew.
+    pub(super) fn original_of_rewritten(&mut self, id: StreamId) -> Option<StreamId> {
+        let stream = self.streams.get(&id)?;
+        if !stream.was_rotated() {
+            return None;
+        }
+        let (path, copy_of) = (stream.path.clone(), stream.copy_of);
+        copy_of.or_else(|| self.original_of(&path))
+    }
+
+    /// A log was cut: it may have been copied over its rotated files before.
+    fn suspect_copies(&mut self, name: &Path, ghost: StreamId) {
+        for id in self.streams.lost_from(name) {
+            let Some(stream) = self.streams.get_mut(&id) else {
+                continue;
+            };
+            if stream.was_rotated() && !stream.is_held && stream.packing.is_none() {
+                let before = stream.copy_of.replace(ghost);
+                self.wake(id);
+                before.into_iter().for_each(|before| self.wake(before));
+            }
+        }
+    }
+
+    /// A file is still itself: nothing was copied over it.
+    pub(super) fn is_no_copy(&mut self, id: StreamId) {
+        let copy_of = self.streams.get(&id).and_then(|stream| stream.copy_of);
+        if let Some(ghost) = copy_of
+            && let Some(stream) = self.streams.get_mut(&id)
+        {
+            stream.copy_of = None;
+            self.wake(ghost);
+        }
+    }
+
     /// Keeps what is known of a file whose content is written anew: a copy of it may
     /// hold what was not read, and a copy must not be read again.
     pub(super) fn remember(&mut self, id: StreamId) {
@@ -205,6 +240,7 @@ impl Schedule {
             return;
         }
         let path = stream.path.clone();
+        let is_log = stream.naming == Naming::Here;
         let mut remembered = stream.ghost(ghost);
         remembered.lost_after = self.n_listings;
         self.keep_few_ghosts(&remembered.name);
@@ -219,6 +255,9 @@ impl Schedule {
                 heir.heir_of = Some(ghost);
             }
             heir.copy_of = heir.copy_of.map(|_| ghost);
+        }
+        if is_log {
+            self.suspect_copies(&path, ghost);
         }
         let directory = path.parent().unwrap_or(&path);
         self.want(directory);
@@ -331,6 +370,11 @@ impl Stream {
             });
         is_proof(&self.identity, self.offset)
             || with_taken.is_some_and(|(known, upto)| is_proof(&known, upto))
+    }
+
+    /// Whether it has another name than its log, as far as is known.
+    fn was_rotated(&self) -> bool {
+        matches!(self.naming, Naming::Rotated | Naming::Sought)
     }
 
     /// Whether anything of it was searched.

@@ -24,7 +24,7 @@ impl Schedule {
         }
         let mut heirship = self.heirship(id);
         let stream = self.streams.get_mut(&id)?;
-        if heirship == Heirship::Own && stream.copy_of.is_some() {
+        if heirship == Heirship::Own && stream.is_fresh() && stream.copy_of.is_some() {
             stream.heir_of = stream.copy_of.take();
             stream.is_copy = true;
             heirship = self.heirship(id);
@@ -158,6 +158,7 @@ impl Schedule {
                 let path = stream.path.to_path_buf();
                 let offset = resume;
                 self.notices.push(Notice::CutInPlace { path, offset });
+                self.remember(id);
                 self.begin_anew(id, &facts, resume);
                 return;
             }
@@ -168,11 +169,16 @@ impl Schedule {
                 // A copy has the old lines still, and rules care for them no more than
                 // before.
                 stream.joined = joined;
+                let original = self.original_of_rewritten(id);
                 self.remember(id);
                 self.begin_anew(id, &facts, 0);
+                if let Some(stream) = self.streams.get_mut(&id) {
+                    stream.copy_of = original;
+                }
                 return;
             }
         }
+        self.is_no_copy(id);
         self.go_on(now, id, &facts, &look);
     }
 

@@ -565,3 +565,41 @@ fn rotated_again_at_any_moment() {
         }
     }
 }
+
+#[test]
+fn a_log_is_copied_over_its_last_copy() {
+    // The copy of last time is written anew: it holds what was read of the log.
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 births told
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:06 write alpha:k2
+        00:10 copyover
+        00:15 write alpha:k3
+        00:16 write alpha:k4
+        00:17 write alpha:k5
+        00:20 copyover
+        00:25 write alpha:k6
+        00:30 kill
+        00:35 write alpha:k7
+        00:36 write alpha:k8
+        00:40 copyover
+        00:45 start
+        00:50 write alpha:k9
+        ",
+        "
+        00:05 alpha k1 first 1
+        00:06 alpha k2 first 1
+        00:15 alpha k3 first 1
+        00:16 alpha k4 first 1
+        00:17 alpha k5 first 1
+        00:25 alpha k6 first 1
+        00:45 alpha k7 first 1
+        00:46 alpha k8 first 1
+        00:50 alpha k9 first 1
+        ",
+    );
+}

@@ -298,6 +298,21 @@ impl World {
         self.truncate(log, 0);
     }
 
+    /// As scripts do: the file is copied over the copy of last time, and emptied.
+    pub(crate) fn copy_over_and_truncate(&mut self, log: usize) {
+        let path = self.logs[log].path.clone();
+        let copy = PathBuf::from(format!("{}.1", path.display()));
+        let Some((copied, _)) = self.files.resolve(&copy) else {
+            return self.copy_and_truncate(log);
+        };
+        let bytes = self.files.node(self.logs[log].node).bytes.clone();
+        let wall = self.wall_nanos();
+        self.files.truncate(copied, 0, wall);
+        self.files.append(copied, &bytes, wall);
+        self.note(format_args!("{} is copied over", path.display()));
+        self.truncate(log, 0);
+    }
+
     /// A rotated file is compressed: what it holds stands in another file then. Its
     /// bytes stay readable here, for the host that reads them decompresses.
     pub(crate) fn pack(&mut self, log: usize, number: usize) {
