@@ -200,8 +200,21 @@ impl Schedule {
         if !stream.was_rotated() {
             return None;
         }
-        let (path, copy_of) = (stream.path.clone(), stream.copy_of);
-        copy_of.or_else(|| self.original_of(&path))
+        if stream.copy_of.is_some() {
+            return stream.copy_of;
+        }
+        let name = stream.name.clone();
+        let lost = self.streams.lost_from(&name);
+        let read = |other: &StreamId| self.streams.get(other).filter(|other| other.was_read());
+        // That the log was cut may not be known yet.
+        let log = self.by_path.get(&name).and_then(read);
+        let log = log.filter(|log| log.naming == Naming::Here);
+        let ghost = lost
+            .iter()
+            .rev()
+            .filter_map(read)
+            .find(|old| old.is_ghost());
+        log.or(ghost).map(|original| original.id)
     }
 
     /// A log was cut: it may have been copied over its rotated files before.
@@ -218,15 +231,23 @@ impl Schedule {
         }
     }
 
-    /// A file is still itself: nothing was copied over it.
-    pub(super) fn is_no_copy(&mut self, id: StreamId) {
-        let copy_of = self.streams.get(&id).and_then(|stream| stream.copy_of);
-        if let Some(ghost) = copy_of
-            && let Some(stream) = self.streams.get_mut(&id)
-        {
-            stream.copy_of = None;
-            self.wake(ghost);
+    /// A rotated file is still itself: nothing was copied over what was read of it. Of
+    /// one of which nothing was read, only its bytes can tell.
+    pub(super) fn is_to_be_held_against_its_log(&mut self, id: StreamId) -> bool {
+        let Some(stream) = self.streams.get(&id) else {
+            return false;
+        };
+        let Some(ghost) = stream.copy_of else {
+            return false;
+        };
+        if stream.is_fresh() {
+            return true;
         }
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.copy_of = None;
+        }
+        self.wake(ghost);
+        false
     }
 
     /// Keeps what is known of a file whose content is written anew: a copy of it may

@@ -40,6 +40,8 @@ impl Schedule {
         };
         let stream = self.streams.get_mut(&id)?;
         if heirship == Heirship::Own && stream.heir_of.take().is_some() {
+            // What it may have been a copy of is gone.
+            (stream.is_copy, stream.grows) = (false, None);
             self.dirty.insert(id);
         }
         stream.asked_of = match heirship {
@@ -178,7 +180,9 @@ impl Schedule {
                 return;
             }
         }
-        self.is_no_copy(id);
+        if self.is_to_be_held_against_its_log(id) {
+            return self.wake(id);
+        }
         self.go_on(now, id, &facts, &look);
     }
 

@@ -15,7 +15,7 @@
 //! | renamed and made anew, also several times between two looks | every generation is read, oldest first, while it lies in its directory under a rotated name (`.1`, `-20261121`, …) |
 //! | rotated and compressed (`.gz`, `.zst`, `.bz2`, `.xz`) before it was read | the unread rest is read from the archive, once; one that is being made is waited for, one that is broken is reported |
 //! | rotated under another name, or into another directory, before it was opened | not found: nothing but a name says who is kin |
-//! | copied and truncated | the copy is known by its bytes, and what was not read before is read from it. Lines written between the copying and the cutting are in neither file: the tool that rotates loses them |
+//! | copied and truncated, also over the copy of last time | the copy is known by its bytes, and what was not read before is read from it. Lines written between the copying and the cutting are in neither file: the tool that rotates loses them |
 //! | truncated and written anew, to any size | noticed by the bytes of the head and before the position |
 //! | truncated and written with the same bytes again | cannot be told from a file that was left alone |
 //! | its last lines removed in place | read on behind the newest mark that holds; cut to less than half, it is read anew |

@@ -573,20 +573,21 @@ fn a_log_is_copied_over_its_last_copy() {
         debounced(Debounce::None),
         "
         00:00 births told
+        00:00 copies over
         00:00 log app.log
         00:00 start
         00:05 write alpha:k1
         00:06 write alpha:k2
-        00:10 copyover
+        00:10 copytruncate
         00:15 write alpha:k3
         00:16 write alpha:k4
         00:17 write alpha:k5
-        00:20 copyover
+        00:20 copytruncate
         00:25 write alpha:k6
         00:30 kill
         00:35 write alpha:k7
         00:36 write alpha:k8
-        00:40 copyover
+        00:40 copytruncate
         00:45 start
         00:50 write alpha:k9
         ",

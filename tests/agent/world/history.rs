@@ -185,6 +185,8 @@ impl History {
         world.habits.shared_space = chance.percent(20);
         world.habits.stands_in = chance.percent(30);
         world.habits.loads_every_commit = chance.percent(8);
+        // Drawn apart, so that worlds of new copies stay as they were.
+        world.habits.copies_over = Entropy::endless(seed ^ 0xC09E).percent(25);
         world.chat.tells_wait = chance.percent(50);
         world.chat.n_strangers = chance.one_of(&[0, 0, 5, 30]);
         // Drawn apart, so that worlds without commands stay as they were.

@@ -143,6 +143,8 @@ pub(crate) struct Habits {
     pub(crate) stands_in: bool,
     /// Whether every commit is loaded by an engine of its own.
     pub(crate) loads_every_commit: bool,
+    /// Whether a log is copied over its last copy, in place.
+    pub(crate) copies_over: bool,
     /// How long things take on this machine, at most.
     pub(crate) slowness: Duration,
 }
@@ -166,6 +168,7 @@ impl World {
                 shared_space: false,
                 stands_in: false,
                 loads_every_commit: false,
+                copies_over: false,
                 slowness: Duration::from_millis(3),
             },
             makings: Makings {

@@ -209,7 +209,7 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
         ["rotate"] => world.rotate(0),
         ["reopen"] => world.reopen(0),
         ["truncate"] => world.truncate(0, 0),
-        ["copyover"] => world.copy_over_and_truncate(0),
+        ["copies", "over"] => world.habits.copies_over = true,
         ["copytruncate"] => world.copy_and_truncate(0),
         ["recreate"] => world.recreate(0),
         ["recreate", times] => {

@@ -273,8 +273,15 @@ impl World {
         self.reopen(log);
         let path = self.logs[log].path.clone();
         let copy = PathBuf::from(format!("{}.1", path.display()));
-        self.remove(&copy);
-        let copied = self.make(&copy);
+        let last = self.files.resolve(&copy).map(|(node, _)| node);
+        let last = last.filter(|_| self.habits.copies_over);
+        let (copied, is_noticed) = match last {
+            Some(last) => (last, self.overwrite(last)),
+            None => {
+                self.remove(&copy);
+                (self.make(&copy), true)
+            }
+        };
         let node = self.files.node(self.logs[log].node);
         let (bytes, spans) = (node.bytes.clone(), node.spans.clone());
         let wall = self.wall_nanos();
@@ -288,29 +295,31 @@ impl World {
         // Where its time is older than that of others it is not looked for; and where the
         // log was saved anew as well, it is taken for what was read before that.
         let is_found = !self.logs[log].cut && !self.logs[log].saved && !self.clock.is_behind();
-        if is_found && self.proven(&spans) >= PROOF {
+        if is_found && is_noticed && self.proven(&spans) >= PROOF {
             for span in &spans {
                 self.oracle.copied(span.line);
             }
             self.files.node_mut(copied).spans = spans;
+        } else if last.is_some() {
+            // It is read for the bytes that it was known by before, and may be new.
+            for span in &spans {
+                self.oracle.double(span.line);
+            }
         }
         self.note(format_args!("{} is copied and emptied", path.display()));
         self.truncate(log, 0);
     }
 
-    /// As scripts do: the file is copied over the copy of last time, and emptied.
-    pub(crate) fn copy_over_and_truncate(&mut self, log: usize) {
-        let path = self.logs[log].path.clone();
-        let copy = PathBuf::from(format!("{}.1", path.display()));
-        let Some((copied, _)) = self.files.resolve(&copy) else {
-            return self.copy_and_truncate(log);
-        };
-        let bytes = self.files.node(self.logs[log].node).bytes.clone();
+    /// What stood in a file is gone: another is about to be copied over it. Returns
+    /// whether enough of it was known to notice.
+    fn overwrite(&mut self, node: NodeId) -> bool {
         let wall = self.wall_nanos();
-        self.files.truncate(copied, 0, wall);
-        self.files.append(copied, &bytes, wall);
-        self.note(format_args!("{} is copied over", path.display()));
-        self.truncate(log, 0);
+        let is_known = self.proven(&self.files.node(node).spans) >= PROOF;
+        for line in self.files.truncate(node, 0, wall) {
+            self.mourn(line);
+        }
+        self.lost_content(node, node);
+        is_known
     }
 
     /// A rotated file is compressed: what it holds stands in another file then. Its
