@@ -338,13 +338,15 @@ impl Schedule {
         lost.kin = Kin::Known;
         lost.is_succeeded = true;
         let (is_gone, since) = (lost.is_memory, lost.modified);
+        // No name leads to it, and it cannot be read: as far as is known it was emptied.
+        let is_beyond = lost.naming == Naming::Nameless && lost.unread.is_some();
         let record = lost.record();
         self.dirty.insert(id);
         let has_same = (search.candidates.iter()).any(|one| one.verdict == Some(Verdict::Same));
         let mut last = id;
         for candidate in search.candidates.iter().rev() {
             let held = candidate.stream;
-            let is_read_on = candidate.verdict == Some(Verdict::Same) && is_gone;
+            let is_read_on = candidate.verdict == Some(Verdict::Same) && (is_gone || is_beyond);
             // Where the file has no name and nothing proves which archive it is,
             // only time tells what is newer.
             let is_newer = candidate.verdict == Some(Verdict::Other)

@@ -381,11 +381,11 @@ impl Agent {
         let Some((node, _)) = files.resolve(path) else {
             return Ok(None);
         };
-        if files.node(node).trouble.is_some() {
-            return Err(fault("permission denied"));
-        }
         if files.place(node) != place {
             return Ok(None);
+        }
+        if files.node(node).trouble.is_some() {
+            return Err(fault("permission denied"));
         }
         files.open(node);
         self.open.insert(stream, node);
