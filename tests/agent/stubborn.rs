@@ -70,6 +70,21 @@ fn is_told_known_again(space: &Space, starts: &Path) {
     assert!(n_starts(starts) > 1);
 }
 
+/// A command runs as whom, and where, its rule says.
+#[test]
+#[ignore = "needs root"]
+fn a_command_of_another_account() {
+    let space = Space::new();
+    let mut world = World::new(
+        &space,
+        "rules: [{key: whose, shell: 'id -u; id -G; pwd; exit 1', every: 1s, user: nobody, cwd: /usr}]",
+    );
+    world.start();
+    let text = space.wait(1)[0].text.clone();
+    assert!(text.contains("65534\n65534\n/usr\n"), "{text}");
+    assert!(world.stop().success());
+}
+
 /// The process became somebody whom the agent may not signal, as those of sudo do.
 #[test]
 #[ignore = "needs root"]

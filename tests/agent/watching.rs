@@ -21,6 +21,7 @@ both_ways! {
     many_files_and_few_descriptors,
     pipes_sockets_and_devices_are_left_alone,
     its_own_files_are_left_alone,
+    files_that_a_rule_leaves_out,
     permission_is_lost_and_regained,
     links_are_turned_at_any_step,
     two_writes_within_a_tick_and_a_time_that_goes_back,
@@ -181,6 +182,29 @@ fn pipes_sockets_and_devices_are_left_alone(way: Way) {
     let flags = OFlags::WRONLY | OFlags::NONBLOCK;
     let opened = rustix::fs::open(&log.path, flags, rustix::fs::Mode::empty());
     assert_eq!(opened.err(), Some(rustix::io::Errno::NXIO));
+}
+
+/// Files that a rule names and leaves out again, there from the start and born later.
+fn files_that_a_rule_leaves_out(way: Way) {
+    let space = Space::new();
+    let rules = COUNTED.replace(
+        "match: 'SEQ=",
+        "exclude_files: [LOGS/noisy-*.log]\n    ignore_case: true\n    match: 'seq=",
+    );
+    let mut world = way.world(&space, &rules);
+    let (mut log, mut noisy) = (world.log("app.log"), world.log("noisy-1.log"));
+    world.start();
+    noisy.numbers(5);
+    world.log("noisy-2.log").numbers(5);
+    log.numbers(3);
+    space.wait_events(3);
+    // The last that was written is the last that would be read.
+    noisy.numbers(5);
+    log.numbers(1);
+    space.wait_events(4);
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 4);
+    space.assert_clean();
 }
 
 /// E18: the state, and the log that it writes itself, stand where patterns look.
