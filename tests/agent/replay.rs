@@ -76,7 +76,9 @@ fn time_is_that_of_the_records() {
 2026-11-21T11:00:00Z ERROR disk
 2026-11-21T11:30:00Z INFO end
 ";
-    for size in [1, 7, 64, 100_000] {
+    let sizes = [1, 7, 64, 100_000].into_iter();
+    // With the end of its last line, and without.
+    for (size, log) in sizes.flat_map(|size| [(size, log), (size, log.trim_end())]) {
         let chronicle = lived(&rules_of(RULES), &[log], size);
         let expected = owned(&[
             ("10:00:01", 1),

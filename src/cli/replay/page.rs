@@ -314,7 +314,8 @@ fn speaks_of(said: &Said, part: &RulePart) -> bool {
 
 /// Whether a message tells of something new.
 fn is_news(reason: Reason) -> bool {
-    matches!(reason, Reason::First | Reason::Severity | Reason::Broken)
+    use Reason::{Absent, Brief, Broken, First, Severity};
+    matches!(reason, First | Severity | Broken | Absent | Brief)
 }
 
 fn first_line(said: &Said) -> String {

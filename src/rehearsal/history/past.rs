@@ -228,7 +228,9 @@ impl<'a> Past<'a> {
                 },
             };
             let scanned = search(&reader.read, region);
-            self.n_lines += scanned.n_lines;
+            // A last line without an end is as good as any other.
+            let has_rest = is_last && scanned.n_unfinished > 0 && bytes.last() != Some(&b'\n');
+            self.n_lines += scanned.n_lines + u64::from(has_rest);
             reader.is_binary = scanned.is_binary;
             if !reader.is_binary {
                 reader.is_done = is_last;
@@ -236,7 +238,6 @@ impl<'a> Past<'a> {
                 self.n_timeless += reader.take(scanned, bytes, &self.zone);
                 if is_last {
                     text.ended = text.ended.max(last_time(bytes, &reader, &self.zone));
-                    // A last line without an end is as good as any other.
                     reader.offset = reader.offset.max(text.start + (from + bytes.len()) as u64);
                 }
                 text.ended = text.ended.max(reader.latest);
