@@ -102,6 +102,9 @@ pub(crate) struct Makings {
     pub(crate) noticing: Noticing,
     /// Whether listings may tell sizes from before the last write.
     pub(crate) tells_stale: bool,
+    /// Whether listings now and then lack a file that is there: names changed while its
+    /// directory was read.
+    pub(crate) overlooks: bool,
 }
 
 impl Agent {
@@ -267,6 +270,9 @@ impl Agent {
             let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
             let is_hidden = (files.unlistable.iter()).any(|directory| path.starts_with(directory));
             if is_hidden || !globs.clone().any(|glob| glob.matches(path)) {
+                continue;
+            }
+            if makings.overlooks && self.is_ready && chance.percent(3) {
                 continue;
             }
             let facts = match makings.tells_stale && chance.percent(30) {

@@ -185,7 +185,10 @@ impl History {
         world.habits.shared_space = chance.percent(20);
         world.habits.stands_in = chance.percent(30);
         world.habits.loads_every_commit = chance.percent(8);
-        // Drawn apart, so that worlds of new copies stay as they were.
+        // Drawn apart, so that other worlds stay as they were. A record of several lines
+        // may come in parts there: its file is taken for rotated.
+        let is_of_lines = dialect != Dialect::Stacks;
+        world.makings.overlooks = is_of_lines && Entropy::endless(seed ^ 0x0E71).percent(10);
         world.habits.copies_over = Entropy::endless(seed ^ 0xC09E).percent(25);
         world.chat.tells_wait = chance.percent(50);
         world.chat.n_strangers = chance.one_of(&[0, 0, 5, 30]);
@@ -569,6 +572,7 @@ impl History {
         world.habits.slowness = Duration::from_millis(3);
         world.habits.hints = [1, 0, 0, 0, 0];
         world.makings.tells_stale = false;
+        world.makings.overlooks = false;
         for log in 0..world.logs.len() {
             world.reopen(log);
             world.finish(log);

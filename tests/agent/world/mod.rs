@@ -174,6 +174,7 @@ impl World {
             makings: Makings {
                 noticing,
                 tells_stale: false,
+                overlooks: false,
             },
             chance: Entropy::endless(seed ^ 0x5EED),
             story: None,
