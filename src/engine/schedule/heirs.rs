@@ -206,15 +206,13 @@ impl Schedule {
         let name = stream.name.clone();
         let lost = self.streams.lost_from(&name);
         let read = |other: &StreamId| self.streams.get(other).filter(|other| other.was_read());
-        // That the log was cut may not be known yet.
+        // That the log was cut may not be known yet, and it may have lost its name since.
         let log = self.by_path.get(&name).and_then(read);
         let log = log.filter(|log| log.naming == Naming::Here);
-        let ghost = lost
-            .iter()
-            .rev()
-            .filter_map(read)
-            .find(|old| old.is_ghost());
-        log.or(ghost).map(|original| original.id)
+        let is_unseen = |old: &&Stream| old.naming == Naming::Sought && old.id > id;
+        let mut last = lost.iter().rev().filter_map(read);
+        let last = last.find(|old| old.is_ghost() || is_unseen(old));
+        log.or(last).map(|original| original.id)
     }
 
     /// A log was cut: it may have been copied over its rotated files before.
