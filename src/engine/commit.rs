@@ -147,6 +147,9 @@ pub struct StreamRecord {
     /// Whether it is known what was rotated after it.
     #[serde(default)]
     pub searched: bool,
+    /// Its place in the order of the generations of a log, if not by its number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<StreamId>,
     /// An unfinished line that was taken before its end came.
     pub taken: Option<Taken>,
     /// Rules that do not care for lines that end at or before a byte.

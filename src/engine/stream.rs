@@ -116,8 +116,9 @@ pub struct Stream {
     /// Whether the generations after it are known, whatever is asked about its kin: then
     /// only its own content may still be looked for among them.
     pub is_succeeded: bool,
-    /// Whether it was found only after it was rotated.
-    pub was_found_rotated: bool,
+    /// Its place in the order of the generations of a log: that of the last one before it,
+    /// if it was only found after it was rotated.
+    pub order: StreamId,
     /// A file that it may be a copy of, if it is not the continuation of another.
     pub copy_of: Option<StreamId>,
     /// Whether it begins as no text does: it is not read.
@@ -269,7 +270,7 @@ impl Stream {
             packing: None,
             kin: Kin::Unasked,
             is_succeeded: false,
-            was_found_rotated: false,
+            order: id,
             copy_of: None,
             is_binary: false,
             has_bare_returns: false,
@@ -300,6 +301,7 @@ impl Stream {
             // What of it was not read may have been compressed meanwhile.
             kin: Kin::Unasked,
             is_succeeded: record.searched,
+            order: record.order.unwrap_or(record.id),
             packing: record.packing,
             modified: record.modified,
             heir_of: record.heir_of,
@@ -336,6 +338,7 @@ impl Stream {
             modified: self.modified,
             packing: self.packing,
             searched: self.is_succeeded,
+            order: (self.order != self.id).then_some(self.order),
             taken: self.taken.clone(),
             joined: self.joined.clone(),
         }
@@ -344,6 +347,9 @@ impl Stream {
     /// What stands behind `from` is no longer what stood there.
     pub fn begin_anew(&mut self, generation: StreamId, facts: &Facts, from: u64) {
         self.generation = generation;
+        if self.naming == Naming::Here {
+            self.order = generation;
+        }
         self.identity.place = facts.place;
         self.identity.birth = facts.birth;
         self.identity.cut(from);
@@ -368,6 +374,7 @@ impl Stream {
         };
         Self {
             generation: self.generation,
+            order: self.order,
             naming: Naming::Nameless,
             identity: self.identity.clone(),
             offset: self.offset,

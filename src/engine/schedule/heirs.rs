@@ -320,9 +320,10 @@ impl Schedule {
             return Some(holder.id);
         }
         let lost = self.streams.lost_from(path);
-        let is_looked_for =
-            |id: &StreamId| (self.streams.get(id)).is_some_and(|stream| stream.looked_for);
-        lost.into_iter().rfind(|id| !is_looked_for(id))
+        let lost = lost.iter().filter_map(|id| self.streams.get(id));
+        let last = lost.filter(|stream| !stream.looked_for);
+        last.max_by_key(|stream| stream.age())
+            .map(|stream| stream.id)
     }
 
     /// Whether a file waits to be told whether it is the continuation of this one.

@@ -82,12 +82,10 @@ impl Schedule {
             return;
         };
         lost.kin = Kin::Asked;
-        let is_found = lost.naming == Naming::Rotated;
-        let is_found = is_found && kinship::rank(&lost.name, &lost.path).is_some();
         // What was read of the log before or since may stand in a copy as well.
         let newer = match lost.is_ghost() || lost.is_succeeded {
             true => Newer::Never,
-            false if is_found => Newer::ByName,
+            false if lost.rank().is_some() => Newer::ByName,
             false => Newer::ByTime,
         };
         let candidates = self.candidates(id, kin);
@@ -106,15 +104,14 @@ impl Schedule {
         let Some(lost) = self.streams.get(&id) else {
             return Vec::new();
         };
-        let (log, path) = (lost.name.clone(), lost.path.clone());
-        let (modified, is_found) = (lost.modified, lost.naming == Naming::Rotated);
-        let anchor = is_found.then(|| kinship::rank(&log, &path)).flatten();
-        let following = lost.following.clone();
+        let (log, modified, anchor) = (lost.name.clone(), lost.modified, lost.rank());
+        let (following, order) = (lost.following.clone(), lost.order);
         // Names alone tell little: some writers give the newest the highest number.
         // What was written before an older generation was is none that is missing.
+        let own = lost.age();
         let others = self.streams.lost_from(&log);
-        let older = others.iter().filter(|other| **other < id);
-        let since = (older.filter_map(|older| self.streams.get(older)))
+        let others = others.iter().filter_map(|other| self.streams.get(other));
+        let since = (others.filter(|other| other.age() < own))
             // That one is the same file, written anew since.
             .filter(|older| older.follows != Some(id))
             .map(|older| older.modified)
@@ -161,7 +158,8 @@ impl Schedule {
         });
         found.truncate(KIN_MAX);
         let mut candidates = Vec::new();
-        for (_, entry) in found {
+        // The older has the lower number, as where each was met at its name.
+        for (_, entry) in found.into_iter().rev() {
             let held = self.next_stream_id();
             let path = entry.path.as_path().into();
             let mut stream = Stream::new(held, path, &entry.facts, following.clone());
@@ -173,8 +171,8 @@ impl Schedule {
             stream.kin = Kin::Known;
             stream.is_succeeded = true;
             stream.is_held = true;
-            stream.was_found_rotated = true;
             stream.follows = Some(id);
+            stream.order = order;
             if stream.packing.is_none() {
                 stream.size = entry.facts.size;
             }
@@ -185,6 +183,7 @@ impl Schedule {
                 verdict: None,
             });
         }
+        candidates.reverse();
         candidates
     }
 
@@ -332,11 +331,12 @@ impl Schedule {
             return;
         };
         self.search_what_waited();
+        let is_succeeded = self.has_successor(id, &search);
         let Some(lost) = self.streams.get_mut(&id) else {
             return;
         };
         lost.kin = Kin::Known;
-        lost.is_succeeded = true;
+        lost.is_succeeded |= is_succeeded;
         let (is_gone, since) = (lost.is_memory, lost.modified);
         // No name leads to it, and it cannot be read: as far as is known it was emptied.
         let is_beyond = lost.naming == Naming::Nameless && lost.unread.is_some();
@@ -359,6 +359,7 @@ impl Schedule {
                 self.forget(held);
                 continue;
             }
+            self.note_succeeded(last);
             let Some(stream) = self.streams.get_mut(&held) else {
                 continue;
             };
@@ -367,6 +368,9 @@ impl Schedule {
             }
             stream.is_held = false;
             stream.follows = Some(last);
+            // It is the newest one so far. An archive is let go when it is read, and then
+            // nothing would tell that it was.
+            stream.is_succeeded = is_succeeded || stream.packing.is_some();
             last = held;
             self.notices.push(Notice::Follows {
                 path: stream.path.to_path_buf(),
@@ -394,6 +398,36 @@ impl Schedule {
             }
         }
         self.wake(id);
+    }
+
+    /// Whether it is known what came after a lost file and its kin. While nothing stands
+    /// at its name, more generations may come and go there.
+    fn has_successor(&mut self, id: StreamId, search: &Search) -> bool {
+        let Some(lost) = self.streams.get(&id) else {
+            return true;
+        };
+        let name = lost.name.clone();
+        let holder = self.by_path.get(&name).and_then(|id| self.streams.get(id));
+        if holder.is_some_and(|holder| holder.naming == Naming::Here) {
+            return true;
+        }
+        let is_kin = |other: StreamId| (search.candidates.iter()).any(|one| one.stream == other);
+        let (age, rank) = (lost.age(), lost.rank());
+        let others = self.streams.lost_from(&name).into_iter();
+        let others = others.filter(|other| *other != id && !is_kin(*other));
+        let mut others = others.filter_map(|other| self.streams.get(&other));
+        others.any(|other| {
+            let (rank, other_rank) = (rank.as_ref(), other.rank());
+            let order = rank.and_then(|rank| other_rank?.is_newer_than(rank));
+            age < other.age() || order == Some(true)
+        })
+    }
+
+    /// Notes that it is known what came after a file.
+    fn note_succeeded(&mut self, id: StreamId) {
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.is_succeeded = true;
+        }
     }
 
     /// Ends the search of a file that is let go.
@@ -516,6 +550,18 @@ impl Schedule {
 }
 
 impl Stream {
+    /// The order of the generations of a log. Of those that were found at once after they
+    /// were rotated, the older has the lower number.
+    pub(super) fn age(&self) -> (StreamId, StreamId) {
+        (self.order, self.id)
+    }
+
+    /// Where it stands among the rotated ones, by the name that it was seen under.
+    fn rank(&self) -> Option<Rank> {
+        let is_found = self.naming == Naming::Rotated;
+        is_found.then(|| kinship::rank(&self.name, &self.path))?
+    }
+
     /// The order of searches: what was overwritten first, for nothing else is waited for
     /// there; then the older before the newer, which may be its continuation.
     fn place_in_order(&self) -> (bool, StreamId) {

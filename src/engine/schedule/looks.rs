@@ -266,17 +266,15 @@ impl Schedule {
     }
 
     /// Of the files that had a name, only so many are kept open. The oldest goes,
-    /// by its number and not by when it came to rest; and not without a last look,
-    /// for nobody may have hinted at its last lines.
+    /// and not the first that came to rest; and not without a last look, for nobody
+    /// may have hinted at its last lines.
     fn let_oldest_go(&mut self, name: &Path) {
         let Some(kept) = self.rotated.get(name) else {
             return;
         };
-        let was_found =
-            |id: &StreamId| (self.streams.get(id)).is_some_and(|stream| stream.was_found_rotated);
-        // Those that were found rotated are older than any that were seen before.
-        let found = kept.iter().rfind(|id| was_found(id));
-        let oldest = found.or(kept.first()).copied();
+        let streams = kept.iter().filter_map(|id| self.streams.get(id));
+        let oldest = streams.min_by_key(|stream| stream.age());
+        let oldest = oldest.map(|stream| stream.id);
         let oldest = oldest.filter(|_| kept.len() > ROTATED_KEPT);
         if let Some(oldest) = oldest
             && let Some(stream) = self.streams.get_mut(&oldest)

@@ -457,6 +457,9 @@ impl Schedule {
         let was_lost = stream.naming != Naming::Here;
         if was_lost {
             stream.naming = Naming::Here;
+            // Whatever stood at the name before is older now.
+            stream.order = StreamId(self.next_id);
+            self.next_id += 1;
             self.dirty.insert(id);
         }
         stream.real = entry.real.as_deref().map(Arc::from);
@@ -495,6 +498,7 @@ impl Schedule {
         let is_asked = before
             .and_then(|id| self.streams.get(&id))
             .is_some_and(|stream| stream.naming != Naming::Here && stream.lost_after > 0);
+        let last = self.last_without_successor(&entry.path);
         if let Some(&holder) = self.by_path.get(&*entry.path) {
             self.displace(holder);
         }
@@ -502,10 +506,16 @@ impl Schedule {
             self.notices.push(Notice::Rotated {
                 path: entry.path.clone(),
             });
-            match is_asked {
-                true => self.seek_successors(before),
-                false => self.displace(before),
+            if !is_asked {
+                self.displace(before);
             }
+        }
+        let asked = before.filter(|_| is_asked);
+        for id in asked
+            .into_iter()
+            .chain(last.filter(|last| asked != Some(*last)))
+        {
+            self.seek_successors(id);
         }
         let following = self.following(&rules);
         let id = self.next_stream_id();
@@ -524,6 +534,15 @@ impl Schedule {
         });
         self.add(stream);
         self.wake(id);
+    }
+
+    /// The newest file that stood at a name, if nothing has stood there since it was asked
+    /// what came after it.
+    fn last_without_successor(&mut self, name: &Path) -> Option<StreamId> {
+        let lost = self.streams.lost_from(name);
+        let lost = lost.iter().filter_map(|id| self.streams.get(id));
+        let last = lost.max_by_key(|stream| stream.age())?;
+        (!last.is_succeeded && last.kin == Kin::Known).then_some(last.id)
     }
 }
 

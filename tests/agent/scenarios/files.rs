@@ -567,6 +567,43 @@ fn rotated_again_at_any_moment() {
 }
 
 #[test]
+fn a_generation_comes_and_goes_while_it_was_down_after_the_log_was_away() {
+    // What was found between is known in the next life, and so are those after it.
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 births told
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1 x3
+        00:10 rotate
+        01:00 stop
+        01:05 start
+        01:09 stop
+        01:10 reopen
+        01:10 write alpha:k2 x3
+        01:20 rotate
+        02:00 start
+        02:30 stop
+        02:40 reopen
+        02:45 write alpha:k3 x3
+        02:50 rotate
+        02:50 reopen
+        02:50 write alpha:k4 x3
+        03:00 start
+        03:30 stop
+        03:40 start
+        ",
+        "
+        00:05 alpha k1 first 3
+        02:00 alpha k2 first 3
+        03:00 alpha k3 first 3
+        03:01 alpha k4 first 3
+        ",
+    );
+}
+
+#[test]
 fn a_log_is_copied_over_its_last_copy() {
     // The copy of last time is written anew: it holds what was read of the log.
     check(
