@@ -4,8 +4,8 @@
 //! and its answer comes a while later, so the world may change in between and
 //! answers overtake each other.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logcrier::engine::answer::Reply;
@@ -44,6 +44,8 @@ pub(crate) struct Agent {
     /// The wakeup it asked for, and when it gets it.
     wake: Option<(Moment, Instant)>,
     pub(crate) is_ready: bool,
+    /// What the last listing lacked.
+    overlooked: BTreeSet<PathBuf>,
     /// Whether a listing without faults was handed to it.
     pub(crate) lists_well: bool,
     /// Whether what came of it is on disk.
@@ -103,7 +105,7 @@ pub(crate) struct Makings {
     /// Whether listings may tell sizes from before the last write.
     pub(crate) tells_stale: bool,
     /// Whether listings now and then lack a file that is there: names changed while its
-    /// directory was read.
+    /// directory was read. The next one has it.
     pub(crate) overlooks: bool,
 }
 
@@ -127,6 +129,7 @@ impl Agent {
             n_actions_left: None,
             wake: None,
             is_ready: false,
+            overlooked: BTreeSet::new(),
             lists_well: false,
             lists_safely: false,
             stop_asked: None,
@@ -254,7 +257,7 @@ impl Agent {
     }
 
     fn list(
-        &self,
+        &mut self,
         scope: &Scope,
         makings: &Makings,
         files: &Files,
@@ -266,13 +269,16 @@ impl Agent {
             Scope::All => true,
             Scope::Below(paths) => path.ancestors().any(|above| paths.contains(above)),
         };
+        let overlooked = std::mem::take(&mut self.overlooked);
         for (path, node, real) in files.names().filter(|(path, _, _)| in_scope(path)) {
             let globs = self.rules.rules.iter().flat_map(|rule| &rule.files.include);
             let is_hidden = (files.unlistable.iter()).any(|directory| path.starts_with(directory));
             if is_hidden || !globs.clone().any(|glob| glob.matches(path)) {
                 continue;
             }
-            if makings.overlooks && self.is_ready && chance.percent(3) {
+            let is_news = self.is_ready && !overlooked.contains(path);
+            if makings.overlooks && is_news && chance.percent(3) {
+                self.overlooked.insert(path.to_owned());
                 continue;
             }
             let facts = match makings.tells_stale && chance.percent(30) {
