@@ -203,13 +203,14 @@ impl Schedule {
         if stream.copy_of.is_some() {
             return stream.copy_of;
         }
-        let name = stream.name.clone();
+        let (name, age) = (stream.name.clone(), stream.age());
         let lost = self.streams.lost_from(&name);
         let read = |other: &StreamId| self.streams.get(other).filter(|other| other.was_read());
         // That the log was cut may not be known yet, and it may have lost its name since.
         let log = self.by_path.get(&name).and_then(read);
         let log = log.filter(|log| log.naming == Naming::Here);
-        let is_unseen = |old: &&Stream| old.naming == Naming::Sought && old.id > id;
+        let is_gone = |old: &Stream| old.naming == Naming::Sought || old.is_memory;
+        let is_unseen = |old: &&Stream| is_gone(old) && old.age() > age;
         let mut last = lost.iter().rev().filter_map(read);
         let last = last.find(|old| old.is_ghost() || is_unseen(old));
         log.or(last).map(|original| original.id)
