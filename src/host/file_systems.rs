@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn network_and_user_space_are_shared_and_disks_are_not() {
+    fn e13_network_and_user_space_are_shared_and_disks_are_not() {
         for (magic, expected) in [
             (0x6969, Some("nfs")),
             (0xff53_4d42, Some("cifs")),

@@ -16,20 +16,20 @@ use crate::ways::{Way, both_ways};
 const SAFETY_LOOK: Duration = Duration::from_secs(30);
 
 both_ways! {
-    the_same_beginning_after_a_copy,
+    a6_the_same_beginning_after_a_copy,
     copied_over_the_last_copy,
     the_same_beginning_over_the_last_copy,
-    cut_and_written_longer_between_two_looks,
-    a_thousand_files_rotated_together,
-    rotated_and_deleted_while_nobody_listens,
-    a_large_file_is_rotated_with_all_of_it_unread,
-    a_hole_before_the_first_line,
-    a_hole_where_it_was_read,
-    a_file_beyond_eight_gib_goes,
+    c2_cut_and_written_longer_between_two_looks,
+    b14_a_thousand_files_rotated_together,
+    b17_b25_rotated_and_deleted_while_nobody_listens,
+    b3_b24_a_large_file_is_rotated_with_all_of_it_unread,
+    c5_a_hole_before_the_first_line,
+    c13_a_hole_where_it_was_read,
+    b23_a_file_beyond_eight_gib_goes,
 }
 
 /// A6: copied and truncated, and the first thousand bytes are those of before.
-fn the_same_beginning_after_a_copy(way: Way) {
+fn a6_the_same_beginning_after_a_copy(way: Way) {
     let banner = "# one and the same banner\n".repeat(40);
     copied_and_truncated(way, &banner, |round| format!("logs/app.log.{round}"));
 }
@@ -64,7 +64,7 @@ fn copied_and_truncated(way: Way, banner: &str, name: impl Fn(u64) -> String) {
 }
 
 /// C2: cut and written beyond its old size, with nobody looking in between.
-fn cut_and_written_longer_between_two_looks(way: Way) {
+fn c2_cut_and_written_longer_between_two_looks(way: Way) {
     let (space, mut world, mut log) = way.running();
     log.numbers(10);
     space.wait_events(10);
@@ -79,7 +79,7 @@ fn cut_and_written_longer_between_two_looks(way: Way) {
 }
 
 /// B14: all of many files are rotated in one go, and written to at once.
-fn a_thousand_files_rotated_together(way: Way) {
+fn b14_a_thousand_files_rotated_together(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     let mut logs: Vec<Log> = (0..1_000).map(|n| world.log(&format!("{n}.log"))).collect();
@@ -96,7 +96,7 @@ fn a_thousand_files_rotated_together(way: Way) {
 
 /// B17, B25: the space does not answer while files are rotated twice and deleted: they
 /// are read all the same, and let go.
-fn rotated_and_deleted_while_nobody_listens(way: Way) {
+fn b17_b25_rotated_and_deleted_while_nobody_listens(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     let mut logs: Vec<Log> = (0..50).map(|n| world.log(&format!("{n}.log"))).collect();
@@ -131,7 +131,7 @@ fn rotated_and_deleted_while_nobody_listens(way: Way) {
 
 /// B3, B24: much is written and rotated before the agent gets to it: all of it is read,
 /// and none of it is held in memory.
-fn a_large_file_is_rotated_with_all_of_it_unread(way: Way) {
+fn b3_b24_a_large_file_is_rotated_with_all_of_it_unread(way: Way) {
     let (space, world, mut log) = way.running();
     log.numbers(1);
     space.wait_events(1);
@@ -150,7 +150,7 @@ fn a_large_file_is_rotated_with_all_of_it_unread(way: Way) {
 }
 
 /// C5: a writer that keeps its offset leaves a hole where the file was cut.
-fn a_hole_before_the_first_line(way: Way) {
+fn c5_a_hole_before_the_first_line(way: Way) {
     let (space, world, log) = way.running();
     let mut writer = fs::File::options().write(true).open(&log.path).unwrap();
     writer.write_all(b"SEQ=0 before\n").unwrap();
@@ -163,7 +163,7 @@ fn a_hole_before_the_first_line(way: Way) {
 }
 
 /// C13: what was read is punched out of the file.
-fn a_hole_where_it_was_read(way: Way) {
+fn c13_a_hole_where_it_was_read(way: Way) {
     let (space, mut world, mut log) = way.running();
     log.numbers(2_000);
     space.wait_events(2_000);
@@ -177,7 +177,7 @@ fn a_hole_where_it_was_read(way: Way) {
 }
 
 /// B23: a file of more than eight GiB is rotated and removed.
-fn a_file_beyond_eight_gib_goes(way: Way) {
+fn b23_a_file_beyond_eight_gib_goes(way: Way) {
     let (space, world, mut log) = way.running();
     log.numbers(1);
     space.wait_events(1);

@@ -26,7 +26,7 @@ const N_WAVES: u64 = 3;
 
 #[test]
 #[ignore = "needs strace"]
-fn every_operation_may_fail() {
+fn f4_every_operation_may_fail() {
     let (told, _) = at_every_operation("error=ENOSPC");
     // Some strike while the state is opened, some while the agent runs.
     assert!(told.contains("the state cannot be opened"), "{told}");
@@ -36,7 +36,7 @@ fn every_operation_may_fail() {
 
 #[test]
 #[ignore = "needs strace"]
-fn every_operation_may_be_the_last() {
+fn f1_f2_every_operation_may_be_the_last() {
     let (_, n_killed) = at_every_operation("signal=KILL");
     assert!(n_killed > 20, "only {n_killed} were killed");
 }

@@ -89,7 +89,7 @@ impl Journal {
 }
 
 #[test]
-fn entries_are_told_once_over_kills_and_restarts() {
+fn g1_entries_are_told_once_over_kills_and_restarts() {
     let space = Space::new();
     let mut journal = Journal::new(&space, RULES);
     journal.world.start();
@@ -127,7 +127,7 @@ fn entries_are_told_once_over_kills_and_restarts() {
 }
 
 #[test]
-fn a_child_that_ends_is_started_again_behind_what_was_read() {
+fn g5_a_child_that_ends_is_started_again_behind_what_was_read() {
     let space = Space::new();
     let mut journal = Journal::new(&space, RULES);
     journal.world.start();
@@ -141,7 +141,7 @@ fn a_child_that_ends_is_started_again_behind_what_was_read() {
 }
 
 #[test]
-fn entries_that_are_gone_are_reported() {
+fn g2_entries_that_are_gone_are_reported() {
     let space = Space::new();
     let mut journal = Journal::new(&space, RULES);
     journal.world.start();

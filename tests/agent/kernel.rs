@@ -15,23 +15,23 @@ use crate::ways::{Way, both_ways};
 
 both_ways! {
     #[ignore = "mounts"]
-    an_inode_number_is_given_out_again,
+    a1_a4_an_inode_number_is_given_out_again,
     #[ignore = "mounts"]
-    an_inode_number_is_given_out_again_while_stopped,
+    a2_a3_a4_an_inode_number_is_given_out_again_while_stopped,
     #[ignore = "mounts"]
-    unmounted_and_mounted_again,
+    a9_e7_unmounted_and_mounted_again,
     #[ignore = "mounts"]
-    a_file_from_a_lower_layer_is_appended,
+    e14_a_file_from_a_lower_layer_is_appended,
     #[ignore = "mounts"]
-    a_file_is_mounted_alone,
+    b22_a_file_is_mounted_alone,
     #[ignore = "slow"]
-    directories_are_made_in_one_burst,
+    e4_directories_are_made_in_one_burst,
     #[ignore = "slow"]
-    written_while_watches_are_made,
+    e5_written_while_watches_are_made,
     #[ignore = "needs strace"]
-    one_broken_file_holds_nobody_up,
+    e22_one_broken_file_holds_nobody_up,
     #[ignore = "needs strace"]
-    a_stale_handle_is_opened_again,
+    e21_a_stale_handle_is_opened_again,
 }
 
 /// Something mounted, until the end of a test.
@@ -101,7 +101,7 @@ fn lines(n_lines: u64, what: &str) -> String {
 
 /// A1, A4: deleted and made again with the same inode number, with other content that
 /// is shorter, as long, or longer.
-fn an_inode_number_is_given_out_again(way: Way) {
+fn a1_a4_an_inode_number_is_given_out_again(way: Way) {
     for inode_bytes in ["256", "128"] {
         let space = Space::new();
         let mut world = way.world(&space, COUNTED);
@@ -122,7 +122,7 @@ fn an_inode_number_is_given_out_again(way: Way) {
 }
 
 /// A2, A3, A4: the same while the agent is stopped.
-fn an_inode_number_is_given_out_again_while_stopped(way: Way) {
+fn a2_a3_a4_an_inode_number_is_given_out_again_while_stopped(way: Way) {
     for (inode_bytes, n_lines) in [("256", 3), ("256", 100), ("256", 500), ("128", 3)] {
         let space = Space::new();
         let mut world = way.world(&space, COUNTED);
@@ -141,7 +141,7 @@ fn an_inode_number_is_given_out_again_while_stopped(way: Way) {
 }
 
 /// E7, A9: the file system goes and comes back, also as another device.
-fn unmounted_and_mounted_again(way: Way) {
+fn a9_e7_unmounted_and_mounted_again(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     let mounted = ext4(&world, "256");
@@ -185,7 +185,7 @@ fn unmounted_and_mounted_again(way: Way) {
 }
 
 /// E14: a file of an image's layer is copied up when it is written.
-fn a_file_from_a_lower_layer_is_appended(way: Way) {
+fn e14_a_file_from_a_lower_layer_is_appended(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     for name in ["lower", "upper", "work"] {
@@ -213,7 +213,7 @@ fn a_file_from_a_lower_layer_is_appended(way: Way) {
 }
 
 /// B22: a single file is mounted, and rotated where it comes from.
-fn a_file_is_mounted_alone(way: Way) {
+fn b22_a_file_is_mounted_alone(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     fs::create_dir(world.path("outside")).unwrap();
@@ -250,7 +250,7 @@ fn a_file_is_mounted_alone(way: Way) {
 }
 
 /// E4: a thousand nested directories, each made and filled in one burst.
-fn directories_are_made_in_one_burst(way: Way) {
+fn e4_directories_are_made_in_one_burst(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
     world.start();
@@ -265,7 +265,7 @@ fn directories_are_made_in_one_burst(way: Way) {
 }
 
 /// E5: lines come while the directories are being met.
-fn written_while_watches_are_made(way: Way) {
+fn e5_written_while_watches_are_made(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
     world.start();
@@ -293,7 +293,7 @@ fn with_failing_reads(world: &mut World, path: &Path, how: &str) {
 }
 
 /// E22: the others do not wait for a file that cannot be read.
-fn one_broken_file_holds_nobody_up(way: Way) {
+fn e22_one_broken_file_holds_nobody_up(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     let mut bad = world.log("bad.log");
@@ -309,7 +309,7 @@ fn one_broken_file_holds_nobody_up(way: Way) {
 }
 
 /// E21: a handle that went stale is opened again at once.
-fn a_stale_handle_is_opened_again(way: Way) {
+fn e21_a_stale_handle_is_opened_again(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     let mut log = world.log("app.log");
@@ -329,7 +329,7 @@ fn a_stale_handle_is_opened_again(way: Way) {
 /// E1: more happened than the kernel's queue holds.
 #[test]
 #[ignore = "slow"]
-fn the_queue_of_events_runs_over() {
+fn e1_the_queue_of_events_runs_over() {
     let space = Space::new();
     let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
     let mut logs: Vec<Log> = (0..10).map(|n| world.log(&format!("{n}.log"))).collect();
@@ -407,20 +407,20 @@ fn without_room(limit: &str, value: &str) {
 
 #[test]
 #[ignore = "needs user namespaces"]
-fn no_watch_is_left() {
+fn e3_no_watch_is_left() {
     without_room("max_inotify_watches", "7");
 }
 
 #[test]
 #[ignore = "needs user namespaces"]
-fn no_instance_is_left() {
+fn e3_no_instance_is_left() {
     without_room("max_inotify_instances", "0");
 }
 
 /// E13: what others write unseen is polled by itself.
 #[test]
 #[ignore = "mounts"]
-fn a_file_system_that_others_write_to() {
+fn e13_a_file_system_that_others_write_to() {
     for seconds in ["0", "1"] {
         others_write_to(seconds);
     }
@@ -470,7 +470,7 @@ const ROTATIONS: &[(&str, bool)] = &[
 #[test]
 #[ignore = "needs logrotate"]
 #[expect(clippy::print_stderr, reason = "its counts are what one runs it for")]
-fn rotated_by_logrotate() {
+fn b1_b6_b21_rotated_by_logrotate() {
     let n_rotations = wished("ROTATIONS").unwrap_or(3);
     let pause = std::time::Duration::from_millis(wished("ROTATION_PAUSE_MS").unwrap_or(1_100));
     for (how, loses) in ROTATIONS {

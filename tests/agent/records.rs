@@ -320,7 +320,7 @@ rules:
 /// After an outage what was written long ago is told together, by the records' own
 /// time, and what is new is not.
 #[test]
-fn catch_up_goes_by_the_time_of_records() {
+fn f19_catch_up_goes_by_the_time_of_records() {
     let space = Space::new();
     let mut world = World::new(
         &space,

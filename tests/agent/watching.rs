@@ -13,22 +13,22 @@ use crate::support::{COUNTED, Log, Space, World, wait_for};
 use crate::ways::{Way, both_ways};
 
 both_ways! {
-    names_that_are_no_text,
-    a_directory_is_renamed_away,
-    a_directory_is_made_anew_again_and_again,
-    deleted_with_much_unread,
-    deleted_files_are_let_go,
-    many_files_and_few_descriptors,
-    pipes_sockets_and_devices_are_left_alone,
-    its_own_files_are_left_alone,
+    a14_names_that_are_no_text,
+    b12_a_directory_is_renamed_away,
+    e6_a_directory_is_made_anew_again_and_again,
+    b15_deleted_with_much_unread,
+    b16_deleted_files_are_let_go,
+    e12_f8_f9_many_files_and_few_descriptors,
+    e17_pipes_sockets_and_devices_are_left_alone,
+    e18_its_own_files_are_left_alone,
     files_that_a_rule_leaves_out,
-    permission_is_lost_and_regained,
-    links_are_turned_at_any_step,
-    two_writes_within_a_tick_and_a_time_that_goes_back,
+    e8_permission_is_lost_and_regained,
+    b13_links_are_turned_at_any_step,
+    e15_two_writes_within_a_tick_and_a_time_that_goes_back,
 }
 
 /// A14: a byte that is no text, and a newline, in a name.
-fn names_that_are_no_text(way: Way) {
+fn a14_names_that_are_no_text(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     world.start();
@@ -49,7 +49,7 @@ fn names_that_are_no_text(way: Way) {
 }
 
 /// B12: the directory of the logs is renamed away and made anew.
-fn a_directory_is_renamed_away(way: Way) {
+fn b12_a_directory_is_renamed_away(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/app/*.log"));
     fs::create_dir(world.path("logs/app")).unwrap();
@@ -70,7 +70,7 @@ fn a_directory_is_renamed_away(way: Way) {
 }
 
 /// E6: a watched directory is deleted and made again, with files in it at once.
-fn a_directory_is_made_anew_again_and_again(way: Way) {
+fn e6_a_directory_is_made_anew_again_and_again(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/a/b/*.log"));
     world.start();
@@ -86,7 +86,7 @@ fn a_directory_is_made_anew_again_and_again(way: Way) {
 }
 
 /// B15: what is unread of a deleted file is read, and then it is closed.
-fn deleted_with_much_unread(way: Way) {
+fn b15_deleted_with_much_unread(way: Way) {
     let (space, world, mut log) = way.running();
     log.numbers(1);
     space.wait_events(1);
@@ -108,7 +108,7 @@ fn deleted_with_much_unread(way: Way) {
 }
 
 /// B16: a deleted file that was read to its end is closed.
-fn deleted_files_are_let_go(way: Way) {
+fn b16_deleted_files_are_let_go(way: Way) {
     let (space, world, mut log) = way.running();
     log.numbers(1);
     space.wait_events(1);
@@ -128,7 +128,7 @@ pub(crate) fn wait_until_closed(world: &World, name: &str) {
 }
 
 /// E12, F8, F9: twice as many files as descriptors, all of them busy.
-fn many_files_and_few_descriptors(way: Way) {
+fn e12_f8_f9_many_files_and_few_descriptors(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, COUNTED);
     world.write("few", "ulimit -n 100\nexec \"$@\"\n");
@@ -156,7 +156,7 @@ fn many_files_and_few_descriptors(way: Way) {
 }
 
 /// E17: what is no regular file is not even opened.
-fn pipes_sockets_and_devices_are_left_alone(way: Way) {
+fn e17_pipes_sockets_and_devices_are_left_alone(way: Way) {
     let space = Space::new();
     let mut world = way.world(&space, &COUNTED.replace("LOGS/*.log", "LOGS/*"));
     let logs = world.path("logs");
@@ -208,7 +208,7 @@ fn files_that_a_rule_leaves_out(way: Way) {
 }
 
 /// E18: the state, and the log that it writes itself, stand where patterns look.
-fn its_own_files_are_left_alone(way: Way) {
+fn e18_its_own_files_are_left_alone(way: Way) {
     let space = Space::new();
     let settings = format!(
         "state_dir: logs/link/inner\nrule_files: [rules.yaml]\n\
@@ -240,7 +240,7 @@ fn its_own_files_are_left_alone(way: Way) {
 }
 
 /// E8: without permission for a while, said once, then from the right place.
-fn permission_is_lost_and_regained(way: Way) {
+fn e8_permission_is_lost_and_regained(way: Way) {
     let space = Space::new();
     let mut world = World::new(&space, COUNTED);
     world.without_rights();
@@ -262,7 +262,7 @@ fn permission_is_lost_and_regained(way: Way) {
 }
 
 /// B13: links to links, each of which is turned, and one that dangles first.
-fn links_are_turned_at_any_step(way: Way) {
+fn b13_links_are_turned_at_any_step(way: Way) {
     let space = Space::new();
     let files = "[LOGS/current/app.log, LOGS/dangling.log]";
     let mut world = way.world(&space, &COUNTED.replace("[LOGS/*.log]", files));
@@ -300,7 +300,7 @@ fn links_are_turned_at_any_step(way: Way) {
 }
 
 /// E15: nobody can tell two writes apart by their times.
-fn two_writes_within_a_tick_and_a_time_that_goes_back(way: Way) {
+fn e15_two_writes_within_a_tick_and_a_time_that_goes_back(way: Way) {
     let (space, _world, mut log) = way.running();
     log.numbers(1);
     log.numbers(1);

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use crate::support::{COUNTED, Space, World, running, stopped_after, wait_for};
 
 #[test]
-fn rotated_while_running_with_a_writer_that_keeps_the_old_file() {
+fn b1_rotated_while_running_with_a_writer_that_keeps_the_old_file() {
     let (space, mut world, mut log) = running();
     log.numbers(3);
     space.wait_events(3);
@@ -22,7 +22,7 @@ fn rotated_while_running_with_a_writer_that_keeps_the_old_file() {
 }
 
 #[test]
-fn rotated_while_stopped() {
+fn b4_rotated_while_stopped() {
     let (space, mut world, mut log) = stopped_after(3);
     log.numbers(5);
     fs::rename(&log.path, world.path("logs/app.log.1")).unwrap();
@@ -34,7 +34,7 @@ fn rotated_while_stopped() {
 }
 
 #[test]
-fn truncated_while_running() {
+fn c1_truncated_while_running() {
     let (space, _world, mut log) = running();
     log.numbers(10);
     space.wait_events(10);
@@ -76,7 +76,7 @@ fn polled_where_inotify_is_not_wanted() {
 }
 
 #[test]
-fn links_lead_to_what_they_name_now() {
+fn b13_links_lead_to_what_they_name_now() {
     let space = Space::new();
     let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/current"));
     let mut first = world.log("first");
@@ -94,7 +94,7 @@ fn links_lead_to_what_they_name_now() {
 }
 
 #[test]
-fn one_file_with_two_names_is_read_once_for_the_rules_of_both() {
+fn a10_one_file_with_two_names_is_read_once_for_the_rules_of_both() {
     let space = Space::new();
     let other = COUNTED
         .replace("counted", "other")
@@ -116,7 +116,7 @@ fn one_file_with_two_names_is_read_once_for_the_rules_of_both() {
 }
 
 #[test]
-fn an_unreadable_file_is_told_once_and_read_later() {
+fn e8_an_unreadable_file_is_told_once_and_read_later() {
     let space = Space::new();
     let mut world = World::new(&space, COUNTED);
     world.without_rights();

@@ -38,7 +38,7 @@ fn the_journal_gets_importance_and_no_second_time() {
 /// Whatever moment it is killed at, every line is counted once: what was said is
 /// not said again, and what was not said comes.
 #[test]
-fn killed_at_any_moment_under_load() {
+fn f1_killed_at_any_moment_under_load() {
     let n_kills = wished("KILLS").unwrap_or(12);
     let space = Space::new();
     let mut world = World::new(&space, COUNTED);
@@ -71,7 +71,7 @@ fn killed_at_any_moment_under_load() {
 }
 
 #[test]
-fn stopped_while_the_space_does_not_answer() {
+fn f13_stopped_while_the_space_does_not_answer() {
     let (space, mut world, mut log) = running();
     space.fault("hang:1");
     log.numbers(1);
@@ -84,7 +84,7 @@ fn stopped_while_the_space_does_not_answer() {
 }
 
 #[test]
-fn a_second_wish_to_stop_is_granted_at_once() {
+fn f13_a_second_wish_to_stop_is_granted_at_once() {
     let (space, mut world, mut log) = running();
     space.fault("hang");
     log.numbers(1);
@@ -97,7 +97,7 @@ fn a_second_wish_to_stop_is_granted_at_once() {
 }
 
 #[test]
-fn two_agents_on_one_state() {
+fn f6_two_agents_on_one_state() {
     let space = Space::new();
     let mut world = World::new(&space, COUNTED);
     world.start();
@@ -110,7 +110,7 @@ fn two_agents_on_one_state() {
 }
 
 #[test]
-fn damaged_state_is_set_aside_and_nothing_old_is_said() {
+fn f3_damaged_state_is_set_aside_and_nothing_old_is_said() {
     let space = Space::new();
     let mut world = World::new(&space, &format!("{COUNTED}    from: beginning\n"));
     let mut log = world.log("app.log");
@@ -141,7 +141,7 @@ fn damaged_state_is_set_aside_and_nothing_old_is_said() {
 }
 
 #[test]
-fn state_that_cannot_be_written_is_named() {
+fn f5_state_that_cannot_be_written_is_named() {
     let space = Space::new();
     let world = World::new(&space, COUNTED);
     world.write("state", "a file, not a directory");

@@ -5,7 +5,7 @@ use std::process::Output;
 use crate::support::{COUNTED, Space, Tls, World, n_of, running, wait_for};
 
 #[test]
-fn answers_that_are_lost_lead_to_the_same_request() {
+fn f16_answers_that_are_lost_lead_to_the_same_request() {
     let (space, _world, mut log) = running();
     space.fault("lost:2");
     log.numbers(1);

@@ -22,7 +22,7 @@ fn numbers(pipe: &mut PipeWriter, range: std::ops::Range<u64>) {
 }
 
 #[test]
-fn all_that_is_piped_in_is_said_before_the_end() {
+fn g6_all_that_is_piped_in_is_said_before_the_end() {
     let space = Space::new();
     let mut world = world(&space);
     let (reader, mut writer) = pipe().unwrap();

@@ -61,7 +61,7 @@ fn a_few_wait_their_turn() {
 }
 
 #[test]
-fn many_threads_become_one_digest_a_minute() {
+fn f20_many_threads_become_one_digest_a_minute() {
     check_all(
         vec![threaded(Severity::Warning), beta(Severity::Critical)],
         "
@@ -154,7 +154,7 @@ fn even_the_worst_does_not_starve_the_rest() {
 }
 
 #[test]
-fn what_is_beyond_the_bounds_is_counted_by_rule() {
+fn f17_what_is_beyond_the_bounds_is_counted_by_rule() {
     let told = Told {
         debounce: Debounce::None,
         ..threaded(Severity::Warning)

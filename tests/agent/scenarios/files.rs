@@ -7,7 +7,7 @@ use crate::world::script::{check, check_counted};
 use crate::world::told::{Dialect, Told};
 
 #[test]
-fn old_lines_do_not_count() {
+fn e19_f18_old_lines_do_not_count() {
     check(
         alpha(),
         "
@@ -37,7 +37,7 @@ fn from_the_beginning_old_lines_count() {
 }
 
 #[test]
-fn a_file_born_later_is_read_from_its_beginning() {
+fn f18_a_file_born_later_is_read_from_its_beginning() {
     check(
         alpha(),
         "
@@ -53,7 +53,7 @@ fn a_file_born_later_is_read_from_its_beginning() {
 }
 
 #[test]
-fn a_writer_keeps_the_old_descriptor_after_a_rotation() {
+fn b1_a_writer_keeps_the_old_descriptor_after_a_rotation() {
     check(
         debounced(Debounce::None),
         "
@@ -118,7 +118,7 @@ fn a_rotated_file_keeps_its_rules_over_a_restart() {
 }
 
 #[test]
-fn truncated_and_written_anew() {
+fn c8_truncated_and_written_anew() {
     check(
         debounced(Debounce::None),
         "
@@ -266,7 +266,7 @@ fn deleted_and_made_anew() {
 }
 
 #[test]
-fn an_editor_saves_and_nothing_is_said_again() {
+fn a13_an_editor_saves_and_nothing_is_said_again() {
     check(
         debounced(Debounce::None),
         "
@@ -313,7 +313,7 @@ fn an_editor_saves_a_record_that_may_go_on() {
 }
 
 #[test]
-fn a_link_is_turned_to_another_file() {
+fn b13_a_link_is_turned_to_another_file() {
     check(
         debounced(Debounce::None),
         "
@@ -331,7 +331,7 @@ fn a_link_is_turned_to_another_file() {
 }
 
 #[test]
-fn one_file_of_two_names_is_read_once() {
+fn a10_one_file_of_two_names_is_read_once() {
     check(
         debounced(Debounce::None),
         "
@@ -349,7 +349,7 @@ fn one_file_of_two_names_is_read_once() {
 }
 
 #[test]
-fn an_unfinished_line_is_taken_after_a_while_and_only_once() {
+fn d2_d3_an_unfinished_line_is_taken_after_a_while_and_only_once() {
     check(
         debounced(Debounce::None),
         "
@@ -363,7 +363,7 @@ fn an_unfinished_line_is_taken_after_a_while_and_only_once() {
 }
 
 #[test]
-fn a_taken_line_is_not_taken_again_after_a_restart() {
+fn d3_d4_a_taken_line_is_not_taken_again_after_a_restart() {
     check(
         debounced(Debounce::None),
         "
@@ -379,7 +379,7 @@ fn a_taken_line_is_not_taken_again_after_a_restart() {
 }
 
 #[test]
-fn a_line_longer_than_a_region_is_one_event() {
+fn d6_a_line_longer_than_a_region_is_one_event() {
     check(
         debounced(Debounce::None),
         "
@@ -410,7 +410,7 @@ fn lost_hints_make_it_slow_but_not_blind() {
 }
 
 #[test]
-fn an_unreadable_file_is_read_when_it_can_be() {
+fn e8_an_unreadable_file_is_read_when_it_can_be() {
     check(
         alpha(),
         "
@@ -541,7 +541,7 @@ fn a_copy_takes_the_place_of_an_older_one() {
 }
 
 #[test]
-fn rotated_again_at_any_moment() {
+fn b19_rotated_again_at_any_moment() {
     // A generation comes and goes between two things that the agent asks.
     for (at, begin) in [("00:00", 7), ("00:10", 0)] {
         for (some, more) in (0..6).flat_map(|some| (0..8).map(move |more| (some, more))) {

@@ -7,7 +7,7 @@ use crate::world::script::{check, check_all};
 use crate::world::told::Told;
 
 #[test]
-fn killed_between_commit_and_post() {
+fn f1_killed_between_commit_and_post() {
     // Look, read and commit are asked for; the post would be the fourth.
     check(
         alpha(),
@@ -23,7 +23,7 @@ fn killed_between_commit_and_post() {
 }
 
 #[test]
-fn killed_between_read_and_commit() {
+fn f1_killed_between_read_and_commit() {
     check(
         alpha(),
         "
@@ -77,7 +77,7 @@ fn a_window_that_ended_while_it_was_down_is_summed_up_at_once() {
 }
 
 #[test]
-fn a_clock_set_back_while_it_was_down_makes_no_endless_window() {
+fn e20_a_clock_set_back_while_it_was_down_makes_no_endless_window() {
     check(
         alpha(),
         "
@@ -116,7 +116,7 @@ fn stopped_and_started_nothing_is_missing() {
 }
 
 #[test]
-fn a_full_disk_delays_but_loses_nothing() {
+fn f4_a_full_disk_delays_but_loses_nothing() {
     check(
         debounced(Debounce::None),
         "
@@ -175,7 +175,7 @@ fn a_rule_taken_away_says_what_it_held() {
 }
 
 #[test]
-fn what_happened_while_it_was_down_is_one_message() {
+fn f19_what_happened_while_it_was_down_is_one_message() {
     check_all(
         vec![alpha(), beta(Severity::Critical)],
         "

@@ -44,7 +44,7 @@ fn a_space_that_was_gone_hears_what_it_missed() {
 }
 
 #[test]
-fn a_message_whose_answer_was_lost_is_not_made_twice() {
+fn f16_a_message_whose_answer_was_lost_is_not_made_twice() {
     check(
         alpha(),
         "

@@ -15,7 +15,7 @@ fn piped() -> Told {
 }
 
 #[test]
-fn what_was_counted_is_said_at_the_end() {
+fn g6_what_was_counted_is_said_at_the_end() {
     check(
         piped(),
         "
