@@ -150,6 +150,7 @@ impl Counts {
             | Notice::StaysUnreadable { .. }
             | Notice::Readable { .. }
             | Notice::StaysAway { .. }
+            | Notice::NeverCame { .. }
             | Notice::Back { .. }
             | Notice::HintsBack { .. }
             | Notice::Unwatched { .. }

@@ -362,6 +362,7 @@ impl Schedules {
             | Notice::Binary { .. }
             | Notice::BareReturns { .. }
             | Notice::StaysAway { .. }
+            | Notice::NeverCame { .. }
             | Notice::Back { .. }
             | Notice::HintsLost
             | Notice::HintsBack { .. }

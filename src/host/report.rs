@@ -105,7 +105,10 @@ fn file(notice: &Notice) {
             warn!(path = %path.display(), why, "still cannot be read");
         }
         Notice::StaysAway { path } => warn!(path = %path.display(), "was followed and is gone"),
-        Notice::Back { path } => info!(path = %path.display(), "is there again"),
+        Notice::NeverCame { path } => {
+            warn!(path = %path.display(), "a rule waits for its lines and it is not there");
+        }
+        Notice::Back { path } => info!(path = %path.display(), "is there now"),
         Notice::Readable { path } => info!(path = %path.display(), "can be read again"),
         Notice::HintsLost => warn!("inotify lost events; looking at everything instead"),
         Notice::HintsBack { n_times } => info!(n_times, "inotify loses no more events"),

@@ -121,6 +121,8 @@ pub struct Schedule {
     /// Names without wildcards whose files went away: since when, once that is known,
     /// and whether it was said.
     missing: BTreeMap<PathBuf, Option<Lasting>>,
+    /// Names at which there never was a file, and whose lines a rule waits for.
+    awaited: BTreeMap<PathBuf, Lasting>,
     orders: VecDeque<Turn>,
     notices: Vec<Notice>,
     dirty: BTreeSet<StreamId>,
@@ -214,6 +216,7 @@ impl Schedule {
             unlistable: BTreeMap::new(),
             unreadable: BTreeMap::new(),
             missing: BTreeMap::new(),
+            awaited: BTreeMap::new(),
             orders: VecDeque::new(),
             notices: Vec::new(),
             dirty: BTreeSet::new(),
@@ -305,11 +308,14 @@ impl Schedule {
         self.streams.get(&id)
     }
 
-    /// Names without wildcards whose files went away and stay away.
+    /// Names without wildcards whose files went away and stay away, or whose lines are
+    /// waited for and whose files never came.
     pub fn missing(&self) -> impl Iterator<Item = &Path> {
-        (self.missing.iter())
-            .filter(|(_, lasting)| lasting.is_some())
-            .map(|(path, _)| path.as_path())
+        let went = self.missing.iter().filter(|(_, lasting)| lasting.is_some());
+        let never_came = self.awaited.keys();
+        went.map(|(path, _)| path)
+            .chain(never_came)
+            .map(PathBuf::as_path)
     }
 
     /// What has become due by now.

@@ -90,7 +90,13 @@ pub enum Notice {
         /// Its name.
         path: PathBuf,
     },
-    /// There is a file again at a name of which that was said.
+    /// A rule that tells of lines which do not come names a file without wildcards, and
+    /// nothing has stood at that name for long. Said once until something does.
+    NeverCame {
+        /// Its name.
+        path: PathBuf,
+    },
+    /// There is a file at a name of which one of these two was said.
     Back {
         /// The name.
         path: PathBuf,
@@ -147,6 +153,7 @@ impl Notice {
         let (path, what): (&Path, String) = match self {
             Self::StaysUnreadable { path, why } => (path, format!("cannot be read: {why}")),
             Self::StaysAway { path } => (path, "was followed and is gone".to_owned()),
+            Self::NeverCame { path } => (path, "is waited for and is not there".to_owned()),
             Self::Follows { .. }
             | Self::Rotated { .. }
             | Self::Truncated { .. }

@@ -12,6 +12,8 @@ use super::{Fault, Notice, Schedule, Scope};
 use crate::engine::ids::StreamId;
 use crate::engine::stream::{Naming, Unread};
 use crate::engine::time::Moment;
+use crate::rules::STDIN;
+use crate::rules::glob::Glob;
 
 /// How long something is out of reach before people are told.
 pub(super) const LASTING: Duration = Duration::from_secs(10);
@@ -146,9 +148,8 @@ impl Schedule {
     /// After a listing of everything: which names are without a file, and how long.
     pub(super) fn note_missing(&mut self, now: Moment) {
         for (path, lasting) in std::mem::take(&mut self.missing) {
-            let holder = self.by_path.get(&*path).and_then(|id| self.streams.get(id));
             let mut lasting = lasting.unwrap_or(Lasting::new(now));
-            if holder.is_some_and(|holder| holder.naming == Naming::Here) {
+            if self.stands(&path) {
                 if lasting.is_told {
                     self.notices.push(Notice::Back { path });
                 }
@@ -162,6 +163,47 @@ impl Schedule {
             }
             self.missing.insert(path, Some(lasting));
         }
+        self.note_awaited(now);
+    }
+
+    /// The same for names at which there never was a file, where a rule tells of lines
+    /// that do not come.
+    fn note_awaited(&mut self, now: Moment) {
+        let mut before = std::mem::take(&mut self.awaited);
+        for path in self.names_waited_for() {
+            let mut lasting = before.remove(&path).unwrap_or(Lasting::new(now));
+            if lasting.is_to_be_told(now, AWAY) {
+                self.notices.push(Notice::NeverCame { path: path.clone() });
+            }
+            self.awaited.insert(path, lasting);
+        }
+        before.retain(|path, lasting| lasting.is_told && self.stands(path));
+        let back = before.into_keys().map(|path| Notice::Back { path });
+        self.notices.extend(back);
+    }
+
+    /// Names without wildcards of rules that are of lines that do not come, and of whose
+    /// files there is none. One of several is enough: who names the log of each
+    /// distribution does not miss the others.
+    fn names_waited_for(&self) -> BTreeSet<PathBuf> {
+        let rules = self.mine.iter().map(|&idx| &self.rules.rules[idx]);
+        let waiting = rules.filter(|rule| rule.conditions.absent.is_some());
+        let globs = waiting.map(|rule| &rule.files.include);
+        let is_without = |globs: &&Vec<Glob>| {
+            let none = |glob: &Glob| glob.is_literal() && !self.stands(glob.root());
+            globs.iter().all(none)
+        };
+        let names = globs.filter(is_without).flatten();
+        let names = names.map(|glob| glob.root().to_owned());
+        names
+            .filter(|path| !self.missing.contains_key(path) && path != Path::new(STDIN))
+            .collect()
+    }
+
+    /// Whether a file that is followed stands at a name.
+    fn stands(&self, path: &Path) -> bool {
+        let holder = self.by_path.get(path).and_then(|id| self.streams.get(id));
+        holder.is_some_and(|holder| holder.naming == Naming::Here)
     }
 
     /// Whether a rule names this very path, without wildcards.

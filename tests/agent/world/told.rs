@@ -50,6 +50,7 @@ pub(crate) struct Told {
     pub(crate) spaces: Vec<&'static str>,
     pub(crate) thread: ThreadMode,
     pub(crate) own_wording: bool,
+    /// Its patterns, with spaces between them.
     pub(crate) glob: String,
     pub(crate) wanted: Wanted,
     pub(crate) dialect: Dialect,
@@ -195,7 +196,9 @@ impl Told {
         Rule {
             key: RuleKey::new(self.key),
             files: Files {
-                include: vec![Glob::parse(&self.glob, Path::new("/")).expect("a glob")],
+                include: (self.glob.split(' '))
+                    .map(|glob| Glob::parse(glob, Path::new("/")).expect("a glob"))
+                    .collect(),
                 exclude: Vec::new(),
             },
             journal: None,
