@@ -1,10 +1,15 @@
 //! Files that are rotated, cut, made anew, torn and hidden.
 
+use std::time::Duration;
+
+use logcrier::engine::schedule::Noticing;
 use logcrier::rules::{Debounce, From};
 
 use super::{alpha, debounced};
+use crate::world::World;
 use crate::world::script::{check, check_counted};
 use crate::world::told::{Dialect, Told};
+use crate::world::writers::{Draft, Style};
 
 #[test]
 fn e19_f18_old_lines_do_not_count() {
@@ -425,6 +430,38 @@ fn e8_an_unreadable_file_is_read_when_it_can_be() {
         05:29 alpha k1 first 1
         ",
     );
+}
+
+/// However it learns of changes, an hour of quiet makes it no slower.
+#[test]
+fn e10_the_first_line_after_an_hour_is_heard_of_at_once() {
+    for noticing in [Noticing::Hinted, Noticing::Polled] {
+        let mut world = World::new(7, vec![alpha()], noticing);
+        let log = world.new_log("app.log", Style::Numbered);
+        world.start();
+        world.advance(Duration::from_secs(3_600));
+        let written = world.clock.now();
+        world.write(log, &line(1));
+        world.advance(Duration::from_secs(5));
+        let (said, _, _) = world.messages.first().expect("it is said");
+        let took = said.since(written);
+        let most = match noticing {
+            Noticing::Hinted => Duration::from_millis(300),
+            Noticing::Polled => Duration::from_millis(600),
+        };
+        assert!(took < most, "{took:?}, {noticing:?}");
+        assert_eq!(world.oracle.failure, None);
+    }
+}
+
+/// A line of one value.
+fn line(k: u64) -> Draft {
+    Draft {
+        marks: vec![(0, k)],
+        filler: 40,
+        spice: "",
+        percent_now: 100,
+    }
 }
 
 #[test]

@@ -97,6 +97,34 @@ fn e20_a_clock_set_back_while_it_was_down_makes_no_endless_window() {
 }
 
 #[test]
+fn e20_a_machine_that_sleeps_and_a_clock_that_is_set_stop_nothing() {
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        01:00 write alpha:k1
+        02:00 sleep 86400
+        24:02:05 write alpha:k2
+        24:03:00 clock forth
+        24:03:05 write alpha:k3
+        24:10:00 clock back
+        24:10:00 clock back
+        24:10:05 write alpha:k4
+        24:20:00 space fair
+        ",
+        "
+        00:05 alpha k1 first 1
+        24:02:00 alpha k1 summary 1
+        24:02:05 alpha k2 first 1
+        24:03:05 alpha k3 first 1
+        24:10:05 alpha k4 first 1
+        ",
+    );
+}
+
+#[test]
 fn stopped_and_started_nothing_is_missing() {
     check(
         debounced(Debounce::None),

@@ -158,6 +158,31 @@ fn what_comes_home_was_not_overtaken_there() {
 }
 
 #[test]
+fn f15_an_hour_of_429_and_every_line_once() {
+    check_all(
+        vec![debounced(Debounce::None), beta(Severity::Critical)],
+        "
+        00:00 log app.log
+        00:00 start
+        00:01 space crowded
+        00:05 write alpha:k1
+        05:00 write alpha:k1 x3
+        20:00 write alpha:k2
+        30:00 write beta:k1
+        1:00:01 space fair
+        1:20:00 write alpha:k2
+        ",
+        "
+        1:00:18 beta k1 first 1
+        1:00:45 alpha k1 first 1
+        1:01:10 alpha k1 first 3
+        1:01:32 alpha k2 first 1
+        1:20:00 alpha k2 first 1
+        ",
+    );
+}
+
+#[test]
 fn an_hour_without_the_space() {
     check_all(
         vec![threaded(Severity::Warning), beta(Severity::Critical)],

@@ -257,6 +257,14 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
         ["file", "readable"] => set_trouble(world, None),
         ["hints", "lost"] => world.habits.hints = [0, 0, 0, 1, 0],
         ["clock", "back"] => world.clock.jump(-86_400_000_000),
+        ["clock", "forth"] => world.clock.jump(86_400_000_000),
+        // The machine sleeps: nothing happens until it wakes up.
+        ["sleep", secs] => {
+            let secs = Duration::from_secs(secs.parse().expect("a number"));
+            let wakes = world.clock.now().after(secs);
+            world.clock.go_on(wakes);
+            world.disturb(wakes);
+        }
         ["rules", keys] => {
             let keys: Vec<&str> = keys.split(',').collect();
             let mut told = told.to_vec();
