@@ -274,8 +274,11 @@ impl Schedule {
 
     /// Whether all that was listed is read.
     pub fn is_drained(&self) -> bool {
+        // This is asked after every look of a start: many thousands need not be gone
+        // through while the turn of one is still to come.
+        let is_idle = self.n_turns == 0 && self.turns.is_empty() && self.backlog.is_empty();
         let rests = |stream: &Stream| stream.phase == Phase::Resting && stream.is_read();
-        self.is_listed() && self.streams.values().all(rests)
+        self.is_listed() && is_idle && self.streams.values().all(rests)
     }
 
     /// Asks for a listing of everything. Returns its number: whoever waits for what
