@@ -1,6 +1,6 @@
 //! Looks, reads, seeks, closes. Decides nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, OFlags, Statx, StatxFlags};
+
+mod open;
+
+use open::OpenFiles;
 
 use super::clock;
 use super::stdin::Copy;
@@ -38,20 +42,11 @@ pub struct Files {
     globs: Vec<Glob>,
     watcher: Option<Watcher>,
     own: BTreeSet<Place>,
-    open: BTreeMap<StreamId, Open>,
-    n_open_max: usize,
-    /// Rises with every use of a file: tells which was used least.
-    clock: u64,
+    open: OpenFiles,
     buffer: Vec<u8>,
     archive: Option<(StreamId, Unpacked)>,
     /// What came by standard input.
     stdin: Arc<Copy>,
-}
-
-#[derive(Debug)]
-struct Open {
-    file: File,
-    used: u64,
 }
 
 impl Files {
@@ -65,13 +60,12 @@ impl Files {
     ) -> Self {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let n_open_max = limit.map_or(u64::MAX, |limit| limit.saturating_sub(FILES_SPARED));
+        let n_open_max = n_open_max.clamp(8, 1 << 20);
         Self {
             globs: of_files(globs),
             watcher,
             own,
-            open: BTreeMap::new(),
-            n_open_max: usize::try_from(n_open_max.clamp(8, 1 << 20)).unwrap_or(1 << 20),
-            clock: 0,
+            open: OpenFiles::new(usize::try_from(n_open_max).unwrap_or(usize::MAX)),
             buffer: Vec::new(),
             archive: None,
             stdin,
@@ -110,7 +104,7 @@ impl Files {
             )),
             Turn::Close(stream) => {
                 self.archive.take_if(|(of, _)| *of == stream);
-                self.open.remove(&stream);
+                self.open.remove(stream);
                 None
             }
         }
@@ -145,7 +139,7 @@ impl Files {
     ) -> io::Result<T> {
         match work(self) {
             Err(error) if error.kind() == io::ErrorKind::StaleNetworkFileHandle => {
-                self.open.remove(&stream);
+                self.open.remove(stream);
                 work(self)
             }
             outcome => outcome,
@@ -174,7 +168,7 @@ impl Files {
         if facts.place != look.place {
             // Where a file system goes by names, a descriptor may turn to what stands
             // at the name now.
-            self.open.remove(&look.stream);
+            self.open.remove(look.stream);
             return Ok(nothing);
         }
         let hashes = hashes_of(file, &look.stretches)?;
@@ -231,19 +225,14 @@ impl Files {
     /// The open file of a stream; opened if it is not. None if its name leads to
     /// another file or to none.
     fn file(&mut self, stream: StreamId, path: &Path, place: Place) -> io::Result<Option<&File>> {
-        self.clock += 1;
-        if !self.open.contains_key(&stream) {
-            self.make_room();
+        if self.open.get(stream).is_none() {
+            self.open.make_room();
             let Some(file) = open_at(path, place)? else {
                 return Ok(None);
             };
-            self.open.insert(stream, Open { file, used: 0 });
+            self.open.insert(stream, file);
         }
-        let clock = self.clock;
-        Ok(self.open.get_mut(&stream).map(|open| {
-            open.used = clock;
-            &open.file
-        }))
+        Ok(self.open.get(stream))
     }
 
     /// The archive of a stream. One is open at a time: a decoder needs memory.
@@ -262,19 +251,6 @@ impl Files {
             self.archive = Some((stream, Unpacked::new(file, packing)?));
         }
         Ok(self.archive.as_mut().map(|(_, archive)| archive))
-    }
-
-    /// Closes the file that was used least, if there are too many.
-    fn make_room(&mut self) {
-        while self.open.len() >= self.n_open_max {
-            let oldest = (self.open.iter())
-                .min_by_key(|(_, open)| open.used)
-                .map(|(stream, _)| *stream);
-            let Some(oldest) = oldest else {
-                return;
-            };
-            self.open.remove(&oldest);
-        }
     }
 }
 
