@@ -185,10 +185,13 @@ impl Store {
             Err(TryLockError::Error(source)) => return Err(unusable(source)),
         }
         let path = directory.join(FILE_NAME);
+        if !path.try_exists().map_err(unusable)? {
+            make(directory, incarnation)?;
+        }
         let first = private_file(&path)
             .map_err(unusable)
             .map(drop)
-            .and_then(|()| match open_and_load(&path, incarnation) {
+            .and_then(|()| match open_and_load(&path) {
                 Ok(loaded) => Ok(Some(loaded)),
                 Err(Unreadable::Damaged) => Ok(None),
                 Err(Unreadable::TooNew(found)) => Err(StoreFault::TooNew {
@@ -208,8 +211,8 @@ impl Store {
             });
         }
         let aside = set_aside(&path, now).map_err(unusable)?;
-        private_file(&path).map_err(unusable)?;
-        let (connection, mut image) = match open_and_load(&path, incarnation) {
+        make(directory, incarnation)?;
+        let (connection, mut image) = match open_and_load(&path) {
             Ok(loaded) => loaded,
             Err(Unreadable::Other(source)) => return Err(broken(source)),
             Err(Unreadable::Damaged | Unreadable::TooNew(_)) => {
@@ -356,7 +359,11 @@ fn set_meta(connection: &Connection, name: &str, value: &str) -> rusqlite::Resul
         .map(drop)
 }
 
-fn open_and_load(path: &Path, incarnation: u128) -> Result<(Connection, Image), Unreadable> {
+fn open_and_load(path: &Path) -> Result<(Connection, Image), Unreadable> {
+    // No state is ever made empty; SQLite would take it for a new one.
+    if std::fs::metadata(path).is_ok_and(|metadata| metadata.len() == 0) {
+        return Err(Unreadable::Damaged);
+    }
     let mut connection = Connection::open(path)?;
     // Readers with `sqlite3` may look in at any time; nobody else writes.
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -369,7 +376,7 @@ fn open_and_load(path: &Path, incarnation: u128) -> Result<(Connection, Image), 
         return Err(Unreadable::TooNew(version));
     }
     if version == 0 {
-        make(&mut connection, incarnation)?;
+        return Err(Unreadable::Damaged);
     }
     if (1..SCHEMA_VERSION).contains(&version) {
         let transaction = connection.transaction()?;
@@ -389,12 +396,32 @@ fn open_and_load(path: &Path, incarnation: u128) -> Result<(Connection, Image), 
     Ok((connection, image))
 }
 
-fn make(connection: &mut Connection, incarnation: u128) -> Result<(), Unreadable> {
-    let n_tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if n_tables > 0 {
-        return Err(Unreadable::Damaged);
+/// Makes a state. It gets its name when it is whole and on disk: one that has the name
+/// and is empty was emptied by something else.
+fn make(directory: &Path, incarnation: u128) -> Result<(), StoreFault> {
+    let path = directory.join("state.new");
+    let unusable = |source| StoreFault::Directory {
+        directory: directory.to_owned(),
+        source,
+    };
+    match std::fs::remove_file(&path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unusable(error)),
+        // An earlier attempt may have left one.
+        Ok(()) | Err(_) => {}
     }
+    private_file(&path).map_err(unusable)?;
+    lay_out(&path, incarnation).map_err(|source| StoreFault::Database {
+        directory: directory.to_owned(),
+        source,
+    })?;
+    std::fs::rename(&path, directory.join(FILE_NAME)).map_err(unusable)?;
+    let directory = File::open(directory).map_err(unusable)?;
+    directory.sync_all().map_err(unusable)
+}
+
+fn lay_out(path: &Path, incarnation: u128) -> rusqlite::Result<()> {
+    let mut connection = Connection::open(path)?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
     let transaction = connection.transaction()?;
     transaction.execute_batch(SCHEMA)?;
     transaction.execute_batch(SCHEMA_CHECKS)?;
@@ -403,7 +430,7 @@ fn make(connection: &mut Connection, incarnation: u128) -> Result<(), Unreadable
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
     transaction.commit()?;
-    Ok(())
+    connection.close().map_err(|(_, error)| error)
 }
 
 fn load(connection: &Connection) -> Result<Image, Unreadable> {

@@ -110,37 +110,6 @@ fn f6_two_agents_on_one_state() {
 }
 
 #[test]
-fn f3_damaged_state_is_set_aside_and_nothing_old_is_said() {
-    let space = Space::new();
-    let mut world = World::new(&space, &format!("{COUNTED}    from: beginning\n"));
-    let mut log = world.log("app.log");
-    world.start();
-    log.numbers(3);
-    space.wait_events(3);
-    assert!(world.stop().success());
-    for name in ["state/state.db-wal", "state/state.db-shm"] {
-        let _ = fs::remove_file(world.path(name));
-    }
-    world.write("state/state.db", &"not a database ".repeat(1_000));
-    log.numbers(1);
-    world.start();
-    log.numbers(2);
-    space.wait_events(5);
-    assert!(world.stderr().contains("set aside"), "{}", world.stderr());
-    let kept = fs::read_dir(world.path("state")).unwrap();
-    let kept = kept.filter(|entry| {
-        let name = entry.as_ref().unwrap().file_name();
-        name.to_string_lossy().contains("damaged")
-    });
-    assert_eq!(kept.count(), 1);
-    // Said once: the next start is as any other.
-    assert!(world.stop().success());
-    world.start();
-    log.numbers(1);
-    space.wait_events(6);
-}
-
-#[test]
 fn f5_state_that_cannot_be_written_is_named() {
     let space = Space::new();
     let world = World::new(&space, COUNTED);

@@ -8,6 +8,8 @@ mod secrets;
 
 mod spaces;
 
+mod state;
+
 mod stdin;
 
 use crate::support::{Space, World};
