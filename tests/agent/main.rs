@@ -39,6 +39,8 @@ mod kernel;
 
 mod amounts;
 
+mod idle;
+
 mod archives;
 
 mod hostile;

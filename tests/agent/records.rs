@@ -154,9 +154,9 @@ rules:
     space.assert_clean();
 }
 
-/// Situations D13 and F14.
+/// Situations D13 and F14: its rules are read anew, and it is started anew.
 #[test]
-fn d13_f14_a_stack_trace_over_a_restart() {
+fn d13_f14_a_stack_trace_over_a_reload_and_a_restart() {
     let space = Space::new();
     let mut world = World::new(
         &space,
@@ -174,6 +174,8 @@ rules:
     world.start();
     log.line("1 ERROR it broke");
     log.line("  at inner");
+    world.signal(rustix::process::Signal::HUP);
+    world.wait_told("READY=1");
     assert!(world.stop().success());
     log.line("  at main");
     world.start();

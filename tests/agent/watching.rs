@@ -13,11 +13,17 @@ use crate::support::{COUNTED, Log, Space, World, wait_for};
 use crate::ways::{Way, both_ways};
 
 both_ways! {
+    a5_one_banner_for_two_files,
     a14_names_that_are_no_text,
+    b11_renamed_over_another_and_aside_a_thousand_times,
     b12_a_directory_is_renamed_away,
     e6_a_directory_is_made_anew_again_and_again,
     b15_deleted_with_much_unread,
     b16_deleted_files_are_let_go,
+    b21_a_copy_is_compressed_and_goes,
+    c10_the_last_line_is_removed_in_place,
+    c12_cut_again_and_again_while_it_is_read,
+    d12_d17_what_has_no_lines_is_told_once,
     e12_f8_f9_many_files_and_few_descriptors,
     e17_pipes_sockets_and_devices_are_left_alone,
     e18_its_own_files_are_left_alone,
@@ -25,6 +31,38 @@ both_ways! {
     e8_permission_is_lost_and_regained,
     b13_links_are_turned_at_any_step,
     e15_two_writes_within_a_tick_and_a_time_that_goes_back,
+}
+
+/// A5: two files begin with the same two KiB, and so does the one that comes after one
+/// of them.
+fn a5_one_banner_for_two_files(way: Way) {
+    let space = Space::new();
+    let mut world = way.world(&space, COUNTED);
+    let banner = "time,host,what,why\n".repeat(120);
+    world.start();
+    let mut one = world.log("one.log");
+    let mut other = Log {
+        n_lines: 1_000,
+        ..world.log("other.log")
+    };
+    one.raw(banner.as_bytes());
+    other.raw(banner.as_bytes());
+    for round in 1..=2 {
+        one.numbers(3);
+        other.numbers(4);
+        space.wait_events(round * 7);
+    }
+    assert!(world.stop().success());
+    other.numbers(1);
+    fs::rename(&one.path, world.path("logs/one.log.1")).unwrap();
+    one.raw(banner.as_bytes());
+    one.numbers(2);
+    world.start();
+    space.wait_events(17);
+    other.numbers(1);
+    space.wait_events(18);
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 18);
 }
 
 /// A14: a byte that is no text, and a newline, in a name.
@@ -46,6 +84,42 @@ fn a14_names_that_are_no_text(way: Way) {
     }
     space.wait_events(8);
     space.assert_clean();
+}
+
+/// B11: a file takes the name of another that is followed as well; then one is renamed
+/// aside and made anew, again and again, and no watch is left of that.
+fn b11_renamed_over_another_and_aside_a_thousand_times(way: Way) {
+    let (space, mut world, mut log) = way.running();
+    let mut other = world.log("other.log");
+    log.numbers(2);
+    other.numbers(3);
+    space.wait_events(5);
+    fs::rename(&log.path, &other.path).unwrap();
+    log.numbers(1);
+    other.numbers(2);
+    space.wait_events(8);
+    let n_watches = n_watches(&world);
+    assert_eq!(n_watches > 0, way == Way::Inotify);
+    for round in 1..=10 {
+        for _ in 0..100 {
+            fs::rename(&log.path, log.path.with_extension("log.1")).unwrap();
+            log.raw(b"");
+        }
+        log.numbers(1);
+        space.wait_events(8 + round);
+    }
+    assert_eq!(self::n_watches(&world), n_watches);
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 18);
+}
+
+/// How many watches the agent has.
+fn n_watches(world: &World) -> usize {
+    let descriptors = fs::read_dir(format!("/proc/{}/fdinfo", world.pid())).unwrap();
+    let texts = descriptors.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok());
+    texts
+        .map(|text| text.matches("inotify wd:").count())
+        .sum::<usize>()
 }
 
 /// B12: the directory of the logs is renamed away and made anew.
@@ -114,6 +188,110 @@ fn b16_deleted_files_are_let_go(way: Way) {
     space.wait_events(1);
     fs::remove_file(&log.path).unwrap();
     wait_until_closed(&world, "app.log");
+}
+
+/// B21: a copy appears under a dated name, is compressed, and goes: it is not read again,
+/// and not held on to.
+fn b21_a_copy_is_compressed_and_goes(way: Way) {
+    let (space, mut world, mut log) = way.running();
+    log.numbers(4);
+    space.wait_events(4);
+    for round in 1..=3 {
+        let copy = world.path(&format!("logs/app.log-2026112{round}"));
+        fs::copy(&log.path, &copy).unwrap();
+        let file = fs::File::options().write(true).open(&log.path).unwrap();
+        file.set_len(0).unwrap();
+        log.numbers(2);
+        let packed = copy.with_extension(format!("log-2026112{round}.gz"));
+        let mut encoder = flate2::write::GzEncoder::new(
+            fs::File::create(&packed).unwrap(),
+            flate2::Compression::fast(),
+        );
+        std::io::Write::write_all(&mut encoder, &fs::read(&copy).unwrap()).unwrap();
+        encoder.finish().unwrap();
+        fs::remove_file(&copy).unwrap();
+        space.wait_events(4 + 3 * round - 1);
+        fs::remove_file(&packed).unwrap();
+        log.numbers(1);
+        space.wait_events(4 + 3 * round);
+    }
+    wait_until_closed(&world, "app.log-");
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 13);
+}
+
+/// C10: the last line is removed in place: what stands before it is not read again.
+fn c10_the_last_line_is_removed_in_place(way: Way) {
+    let (space, mut world, mut log) = way.running();
+    for round in 1..=10 {
+        log.numbers(10);
+        space.wait_events(round * 10);
+    }
+    let text = fs::read(&log.path).unwrap();
+    let end = text[..text.len() - 1]
+        .iter()
+        .rposition(|byte| *byte == b'\n');
+    let end = u64::try_from(end.unwrap() + 1).unwrap();
+    let file = fs::File::options().write(true).open(&log.path).unwrap();
+    file.set_len(end).unwrap();
+    world.wait_said("edited in place");
+    log.numbers(3);
+    space.wait_events(103);
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 103);
+}
+
+/// C12: cut to nothing as soon as it is read, and written at once.
+fn c12_cut_again_and_again_while_it_is_read(way: Way) {
+    let n_rounds = match way {
+        Way::Inotify => 50,
+        Way::Polling => 12,
+    };
+    let space = Space::new();
+    let at_once = "debounce: none";
+    let rules = COUNTED.replace("debounce: {every: 200ms, max: 400ms}", at_once);
+    let mut world = way.world(&space, &rules);
+    let mut log = world.log("app.log");
+    world.start();
+    let mut n_events = 0;
+    for round in 0..n_rounds {
+        // Longer and shorter than what was there.
+        let n_lines = 1 + round * 37 % 90;
+        log.numbers(n_lines);
+        n_events += n_lines;
+        space.wait_events(n_events);
+        let file = fs::File::options().write(true).open(&log.path).unwrap();
+        file.set_len(0).unwrap();
+    }
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), n_events);
+}
+
+/// D12, D17: what is no text is not read, and what ends its lines by carriage returns has
+/// none: each is said once.
+fn d12_d17_what_has_no_lines_is_told_once(way: Way) {
+    let (space, mut world, mut log) = way.running();
+    let binary = world.log("binary.log");
+    let mac = world.log("mac.log");
+    for _ in 0..3 {
+        binary.raw(&b"SEQ=1\n\x00\x01\x02\x00".repeat(2_000));
+        mac.raw("a line of long ago\r".repeat(4_000).as_bytes());
+        log.numbers(1);
+        space.wait_events(log.n_lines);
+    }
+    world.wait_said("is no text and is not read");
+    world.wait_said("carriage returns only");
+    log.numbers(1);
+    space.wait_events(log.n_lines);
+    assert!(world.stop().success());
+    for what in ["is no text", "carriage returns only"] {
+        assert_eq!(
+            world.stderr().matches(what).count(),
+            1,
+            "{}",
+            world.stderr()
+        );
+    }
 }
 
 pub(crate) fn wait_until_closed(world: &World, name: &str) {
