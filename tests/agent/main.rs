@@ -4,6 +4,8 @@
 
 mod layering;
 
+mod situations;
+
 mod rules;
 mod schema;
 

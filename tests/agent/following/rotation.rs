@@ -204,9 +204,9 @@ fn b10_a_name_without_a_file_for_a_while() {
     );
 }
 
-/// Situation B11: renamed aside and made anew, a thousand times.
+/// Situation B11: deleted and made anew, a thousand times.
 #[test]
-fn b11_c12_made_anew_a_thousand_times() {
+fn b11_made_anew_a_thousand_times() {
     check(
         alpha(),
         "
@@ -239,6 +239,19 @@ fn b20_a_file_that_cannot_be_read_for_half_a_minute() {
         00:59 file forbidden
         01:00 write alpha:k2
         01:30 file readable
+        02:00 write alpha:k3
+        ",
+        ONE_TWO_THREE,
+    );
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1
+        00:50 directory hidden
+        01:00 write alpha:k2
+        01:20 directory shown
         02:00 write alpha:k3
         ",
         ONE_TWO_THREE,

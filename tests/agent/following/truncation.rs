@@ -52,7 +52,33 @@ fn c7_copied_and_truncated_unread() {
     );
 }
 
-/// Situations C1, C2 and C4.
+/// Situation C7: nothing of three generations is missing, and nothing is said again.
+#[test]
+fn c7_copied_and_truncated_twice_then_started_again() {
+    check(
+        debounced(Debounce::None),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 write alpha:k1 x50
+        00:10 copytruncate
+        00:15 write alpha:k2 x50
+        00:20 copytruncate
+        00:25 write alpha:k3 x50
+        00:30 kill
+        00:35 start
+        01:00 kill
+        01:05 start
+        ",
+        "
+        00:05 alpha k1 first 50
+        00:15 alpha k2 first 50
+        00:25 alpha k3 first 50
+        ",
+    );
+}
+
+/// Situations C1 and C4.
 #[test]
 fn c1_c4_truncated_while_it_ran_and_while_it_was_down() {
     check(
