@@ -4,6 +4,20 @@
 //! files in it and of names that come and go. Hints may be lost, doubled or late;
 //! they are kept as a set, so that a storm of them costs no memory. That something
 //! was only opened or read is no hint: it may have been the agent itself.
+//!
+//! | where | what is told, and what is done about the rest |
+//! |---|---|
+//! | ext4, xfs, btrfs, zfs, tmpfs | everything |
+//! | file systems that others write to (see `file_systems`) | what is written here; polled besides |
+//! | overlayfs | what goes through the mount; what changes beneath it is met by the look at everything |
+//! | a directory that is mounted here | everything, by all its names |
+//! | a file that is mounted alone, or has further hard links | writes by any name: the file itself is watched. That it is replaced outside is seen nowhere, and said |
+//! | a write through a mapping | when it is closed; until then the look at everything |
+//! | no watch or no instance left | nothing: polled, said once, and tried again with every listing |
+//! | the kernel's queue ran over | that it did: everything is looked at, said once |
+//! | a directory that may be searched and not read | nothing: files that are named without wildcards are looked at all the same |
+//!
+//! What becomes of the files themselves stands in [`schedule`](crate::engine::schedule).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
