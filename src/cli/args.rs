@@ -40,7 +40,7 @@ pub enum Command {
         Rules with `stdin: true` read standard input; at its end an agent that watches nothing \
         else says what is left to be said, and ends.\n\
         Signals: SIGTERM and SIGINT stop cleanly (a second one at once), SIGHUP reads the \
-        settings anew.\n\
+        settings anew (`state_dir` and `watch` wait for the next start).\n\
         Environment: LOGCRIER_WEBHOOK (the space `default`), LOGCRIER_WATCH=poll (no inotify), \
         STATE_DIRECTORY, CREDENTIALS_DIRECTORY, NOTIFY_SOCKET, HTTPS_PROXY, NO_PROXY, \
         SSL_CERT_FILE, NO_COLOR.")]

@@ -13,7 +13,7 @@ use super::load::ThisMachine;
 use super::{Outcome, sandbox};
 use crate::engine::schedule::Noticing;
 use crate::host::service::Manager;
-use crate::host::{self, Setup, clock, random};
+use crate::host::{self, Setup, Wishes, clock, random};
 use crate::rules::settings::{self, Purpose, Request};
 use crate::sandbox::{Options, Sandbox};
 
@@ -149,15 +149,17 @@ fn setup(
     let loaded = settings::load(&request, &ThisMachine);
     write!(err, "{}", loaded.report.render(super::paint()))?;
     Ok(loaded.settings.map(|settings| Setup {
-        metrics: None,
-        heartbeat: None,
+        wishes: Wishes {
+            // Its logs are its own files, whatever journal this machine has.
+            rules: std::sync::Arc::new(settings.rule_set.with_journal(false)),
+            noticing: Noticing::Hinted,
+            state_dir: directory.join("state"),
+            ca_file: None,
+            proxy: None,
+            metrics: None,
+            heartbeat: None,
+        },
         command_env: Vec::new(),
-        // Its logs are its own files, whatever journal this machine has.
-        rules: std::sync::Arc::new(settings.rule_set.with_journal(false)),
-        noticing: Noticing::Hinted,
-        state_dir: directory.join("state"),
-        ca_file: None,
-        proxy: None,
         manager: Manager::default(),
     }))
 }

@@ -2,7 +2,6 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::Outcome;
@@ -10,9 +9,9 @@ use super::args::RunArgs;
 use super::words::counted;
 use crate::engine::schedule::Noticing;
 use crate::host::service::Manager;
-use crate::host::{self, Ended, Setup};
+use crate::host::{self, Ended, Setup, Wishes};
+use crate::rules::Surroundings;
 use crate::rules::settings::{Purpose, Settings, Watch};
-use crate::rules::{RuleSet, Surroundings};
 
 /// Where programs are looked for if nobody says.
 const PATH_DEFAULT: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -34,10 +33,17 @@ pub fn run(
         }
     };
     super::log(args.log_format, args.log_level);
-    let mut reload = || -> Option<Arc<RuleSet>> {
+    let mut reload = || -> Option<Wishes> {
         let mut err = anstream::stderr();
         let settings = super::settings(&args.common, Purpose::Agent, surroundings, &mut err);
-        settings.ok().flatten().as_ref().map(super::shared)
+        match wishes(&settings.ok().flatten()?, surroundings) {
+            Ok(wishes) => Some(wishes),
+            Err(why) => {
+                // Whoever cannot read it finds in the status that the reload failed.
+                let _ = writeln!(err, "error: {why}");
+                None
+            }
+        }
     };
     let ended = super::runtime()?.block_on(host::run(setup, std::future::pending(), &mut reload));
     match ended {
@@ -59,24 +65,30 @@ pub fn run(
 
 /// What the agent is made of, from settings and surroundings.
 fn setup(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Setup, String> {
-    let noticing = match settings.watch {
-        Watch::Auto => Noticing::Hinted,
-        Watch::Poll => Noticing::Polled,
-    };
     let notify_socket = surroundings.variable("NOTIFY_SOCKET");
     Ok(Setup {
-        rules: super::shared(settings),
-        noticing,
-        state_dir: super::state_dir(settings, surroundings)?,
-        ca_file: settings.ca_file.clone(),
-        proxy: settings.proxy.clone(),
+        wishes: wishes(settings, surroundings)?,
         command_env: command_env(surroundings, own_directory().as_deref()),
-        metrics: settings.metrics,
-        heartbeat: settings.heartbeat.clone(),
         manager: Manager::new(
             notify_socket.as_deref().map(std::ffi::OsStr::new),
             watchdog(surroundings, std::process::id()),
         ),
+    })
+}
+
+/// What the settings say to the agent.
+fn wishes(settings: &Settings, surroundings: &dyn Surroundings) -> Result<Wishes, String> {
+    Ok(Wishes {
+        rules: super::shared(settings),
+        noticing: match settings.watch {
+            Watch::Auto => Noticing::Hinted,
+            Watch::Poll => Noticing::Polled,
+        },
+        state_dir: super::state_dir(settings, surroundings)?,
+        ca_file: settings.ca_file.clone(),
+        proxy: settings.proxy.clone(),
+        metrics: settings.metrics,
+        heartbeat: settings.heartbeat.clone(),
     })
 }
 

@@ -123,6 +123,15 @@ fn troubles(standing: &Standing) -> Vec<String> {
             "the settings read at {at} have mistakes, older ones are in force: `logcrier check`"
         ));
     }
+    if !standing.next_start.is_empty() {
+        troubles.push(format!(
+            "{} changed, which takes effect at the next start",
+            match &standing.next_start[..] {
+                [one] => format!("`{one}` was"),
+                several => format!("`{}` were", several.join("` and `")),
+            }
+        ));
+    }
     for space in &engine.spaces {
         let name = &space.name;
         let why = space.last_error.as_deref().unwrap_or("no reason is known");

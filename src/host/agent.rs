@@ -1,6 +1,7 @@
 //! The loop: one task that owns the engine and all that it speaks with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,13 +22,16 @@ use super::standing::Standing;
 use super::stdin::Stdin;
 use super::watch::Hints;
 use super::worker::{Job, Worker};
-use super::{Ended, Reload, StartFault, clock, globs_of, report, resolved, spool, until, users};
+use super::{
+    Ended, Reload, StartFault, Wishes, clock, globs_of, open_metrics, report, resolved, spool,
+    until, users,
+};
 use crate::engine::answer::Reply;
 use crate::engine::checks::Told;
 use crate::engine::commit::Commit;
 use crate::engine::ids::MessageId;
 use crate::engine::outbox::Post;
-use crate::engine::schedule::Hint;
+use crate::engine::schedule::{Hint, Noticing};
 use crate::engine::time::{Moment, Now, Wall};
 use crate::engine::{Action, Engine, Granted, Input};
 use crate::rules::checks::StatusMap;
@@ -44,6 +48,9 @@ const LAST_COMMIT: Duration = Duration::from_millis(4_500);
 
 /// Signals within this time of the first are the same wish to stop.
 const SAME_WISH: Duration = Duration::from_millis(300);
+
+/// What is said of settings that have mistakes.
+const OLD_SETTINGS: &str = "the new settings have mistakes, the old ones stay in force";
 
 /// The loop and all that it holds.
 pub(super) struct Agent {
@@ -75,9 +82,17 @@ pub(super) struct Agent {
     /// Where monitoring asks, if that is wished and possible.
     pub(super) metrics: Option<Metrics>,
     pub(super) started: Now,
+    /// Whether the engine said that it is.
+    pub(super) is_ready: bool,
+    /// What the service manager was last told of how it goes.
+    pub(super) said: String,
     pub(super) settings_loaded: Wall,
     /// When a reload failed, if the last one did.
     pub(super) reload_failed: Option<Wall>,
+    /// How files are noticed.
+    pub(super) noticing: Noticing,
+    /// Settings that were changed and take effect at the next start.
+    pub(super) next_start: Vec<&'static str>,
 }
 
 /// What ended a wait.
@@ -163,7 +178,10 @@ impl Agent {
                     let _ = wanted.send(self.standing());
                 }
                 Woken::Beat => self.beat(),
-                Woken::Spool => self.look_at_spool(),
+                Woken::Spool => {
+                    self.look_at_spool();
+                    self.say_how_it_goes();
+                }
                 Woken::Hints(hints) => {
                     let now = clock::now();
                     for hint in hints {
@@ -297,6 +315,11 @@ impl Agent {
             uptime_s: Duration::from_nanos(uptime).as_secs(),
             settings_loaded: self.settings_loaded.rfc3339(),
             reload_failed: self.reload_failed.map(Wall::rfc3339),
+            next_start: self
+                .next_start
+                .iter()
+                .map(|&name| name.to_owned())
+                .collect(),
             engine: self.engine.status(now),
         }
     }
@@ -375,47 +398,128 @@ impl Agent {
     }
 
     fn say_ready(&mut self) {
-        if let Some(heart) = &mut self.heart {
-            heart.begin();
-        }
-        let n_files = self.engine.n_files();
-        let status = format!(
-            "following {} with {}",
-            counted(n_files, "file"),
-            counted(self.rules.rules.len(), "rule")
-        );
+        self.is_ready = true;
         info!(
-            files = n_files,
+            files = self.engine.n_files(),
             rules = self.rules.rules.len(),
             waiting = self.engine.outbox().n_messages(),
             "ready"
         );
-        self.manager.ready(&status);
+        if let Some(heart) = &mut self.heart {
+            heart.begin();
+        }
+        self.said = self.how_it_goes();
+        self.manager.ready(&self.said);
+    }
+
+    /// How it goes in one line, as `systemctl status` shows it.
+    fn how_it_goes(&self) -> String {
+        if self.reload_failed.is_some() {
+            return OLD_SETTINGS.to_owned();
+        }
+        format!(
+            "following {} with {}",
+            counted(self.engine.n_files(), "file"),
+            counted(self.rules.rules.len(), "rule")
+        )
+    }
+
+    /// Tells the service manager how it goes, if that has changed: files come and go,
+    /// and those of new rules are listed after a reload.
+    fn say_how_it_goes(&mut self) {
+        let now = self.how_it_goes();
+        if self.is_ready && self.said != now {
+            self.manager.status(&now);
+            self.said = now;
+        }
     }
 
     async fn reload(&mut self, reload: &mut Reload<'_>) {
-        self.manager.reloading();
-        match reload() {
-            Some(rules) => {
-                let rules = resolved(&rules, &self.command_env).await;
-                info!(rules = rules.rules.len(), "reloaded");
-                self.settings_loaded = clock::now().wall;
-                self.reload_failed = None;
-                if let Err(fault) = self.stdin.meet(rules.has_stdin()) {
-                    error!(%fault, "standard input is not read");
-                }
-                self.files.give(Job::Globs(globs_of(&rules)));
-                self.rules = rules.clone();
-                self.engine.handle(clock::now(), Input::Reload(rules));
-                self.say_ready();
-            }
-            None => {
-                warn!("the new settings have mistakes, the old ones stay in force");
-                self.reload_failed = Some(clock::now().wall);
-                self.manager
-                    .ready("the new settings have mistakes, the old ones stay in force");
-            }
+        if self.is_ready {
+            self.manager.reloading();
         }
+        match reload() {
+            Some(wishes) => self.follow(wishes).await,
+            None => self.keep_old_settings(),
+        }
+        // Before the files are listed for the first time there is nothing to come back to.
+        if self.is_ready {
+            self.said = self.how_it_goes();
+            self.manager.ready(&self.said);
+        }
+    }
+
+    fn keep_old_settings(&mut self) {
+        warn!("{OLD_SETTINGS}");
+        self.reload_failed = Some(clock::now().wall);
+    }
+
+    /// Does as new settings say.
+    async fn follow(&mut self, wishes: Wishes) {
+        let chat = match wishes.chat() {
+            Ok(chat) => chat,
+            Err(fault) => {
+                error!("ca_file: {fault}");
+                return self.keep_old_settings();
+            }
+        };
+        // Requests in flight end on the way that they took.
+        self.chat = chat.clone();
+        self.heart = match (self.heart.take(), wishes.heartbeat) {
+            (Some(mut heart), Some(heartbeat)) if heart.beats_at(&heartbeat) => {
+                heart.go_by(chat);
+                Some(heart)
+            }
+            (_, Some(heartbeat)) => {
+                let mut heart = Heart::new(heartbeat, chat);
+                if self.is_ready {
+                    heart.begin();
+                }
+                Some(heart)
+            }
+            (_, None) => None,
+        };
+        self.show_metrics(wishes.metrics).await;
+        self.next_start.clear();
+        if self.state_dir != wishes.state_dir {
+            self.next_start.push("state_dir");
+        }
+        if self.noticing != wishes.noticing {
+            self.next_start.push("watch");
+        }
+        for &setting in &self.next_start {
+            warn!(setting, "was changed, which takes effect at the next start");
+        }
+
+        let rules = resolved(&wishes.rules, &self.command_env).await;
+        self.settings_loaded = clock::now().wall;
+        self.reload_failed = None;
+        if let Err(fault) = self.stdin.meet(rules.has_stdin()) {
+            error!(%fault, "standard input is not read");
+        }
+        self.files.give(Job::Globs(globs_of(&rules)));
+        self.rules = rules.clone();
+        self.engine.handle(clock::now(), Input::Reload(rules));
+        info!(
+            rules = self.rules.rules.len(),
+            waiting = self.engine.outbox().n_messages(),
+            "reloaded"
+        );
+    }
+
+    /// Shows metrics where they are wished for.
+    async fn show_metrics(&mut self, wished: Option<SocketAddr>) {
+        let old = self.metrics.take();
+        self.metrics = match (old, wished) {
+            (Some(old), Some(address)) if old.is_at(address) => Some(old),
+            (old, wished) => {
+                // It may listen at an address that the new one covers.
+                if let Some(old) = old {
+                    old.close().await;
+                }
+                wished.and_then(open_metrics)
+            }
+        };
     }
 
     /// How it ends if nobody told it to.

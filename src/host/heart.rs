@@ -41,6 +41,16 @@ impl Heart {
         }
     }
 
+    /// Whether this is where it says that it lives.
+    pub(super) fn beats_at(&self, heartbeat: &Heartbeat) -> bool {
+        self.heartbeat == *heartbeat
+    }
+
+    /// Beats by another way from now on.
+    pub(super) fn go_by(&mut self, chat: Arc<Chat>) {
+        self.chat = chat;
+    }
+
     /// The agent does its work: the first sign of life is due.
     pub(super) fn begin(&mut self) {
         self.due.get_or_insert(clock::now().moment);

@@ -38,8 +38,9 @@ pub(super) type Wanted = oneshot::Sender<Standing>;
 /// The listener, open.
 #[derive(Debug)]
 pub(super) struct Metrics {
+    address: SocketAddr,
     wanted: mpsc::Receiver<Wanted>,
-    _tasks: JoinSet<()>,
+    tasks: JoinSet<()>,
 }
 
 impl Metrics {
@@ -52,9 +53,20 @@ impl Metrics {
         let mut tasks = JoinSet::new();
         tasks.spawn(serve(listener, sender));
         Ok(Self {
+            address,
             wanted,
-            _tasks: tasks,
+            tasks,
         })
+    }
+
+    /// Whether this is where they are shown.
+    pub(super) fn is_at(&self, address: SocketAddr) -> bool {
+        self.address == address
+    }
+
+    /// Closes the listener; its port is free then.
+    pub(super) async fn close(mut self) {
+        self.tasks.shutdown().await;
     }
 
     /// Who wants to know next.

@@ -90,28 +90,43 @@ const NEXT_OPENING: Duration = Duration::from_secs(1);
 /// What an agent is made of.
 #[derive(Debug)]
 pub struct Setup {
+    /// What the settings say.
+    pub wishes: Wishes,
+    /// The way to the service manager.
+    pub manager: Manager,
+    /// The environment of commands, before what their rules add.
+    pub command_env: Vec<(String, String)>,
+}
+
+/// What the settings say: at the start, and at every reload.
+#[derive(Debug)]
+pub struct Wishes {
     /// What to watch for, and where to post.
     pub rules: Arc<RuleSet>,
-    /// How files are noticed.
+    /// How files are noticed; a change of it waits for the next start.
     pub noticing: Noticing,
-    /// Where the state lives.
+    /// Where the state lives; a change of it waits for the next start.
     pub state_dir: PathBuf,
     /// Root certificates besides those of the system.
     pub ca_file: Option<PathBuf>,
     /// The proxy on the way out; without one the environment's is used.
     pub proxy: Option<Proxy>,
-    /// The way to the service manager.
-    pub manager: Manager,
-    /// The environment of commands, before what their rules add.
-    pub command_env: Vec<(String, String)>,
     /// Where metrics are shown, if they are.
     pub metrics: Option<SocketAddr>,
     /// Where the agent says that it lives, if it does.
     pub heartbeat: Option<Heartbeat>,
 }
 
+impl Wishes {
+    /// The way out, as they want it. Everything it needs is read anew, so that
+    /// certificates may be renewed under their name.
+    fn chat(&self) -> Result<Arc<Chat>, chat::RootsFault> {
+        Chat::new(self.ca_file.as_deref(), self.proxy.as_ref()).map(Arc::new)
+    }
+}
+
 /// Reads the settings anew. `None`: they have mistakes, which it has told.
-pub type Reload<'a> = dyn FnMut() -> Option<Arc<RuleSet>> + 'a;
+pub type Reload<'a> = dyn FnMut() -> Option<Wishes> + 'a;
 
 /// Why an agent could not start.
 #[derive(Debug, thiserror::Error)]
@@ -150,25 +165,26 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     reload: &mut Reload<'_>,
 ) -> Result<Ended, StartFault> {
-    let chat = Arc::new(Chat::new(setup.ca_file.as_deref(), setup.proxy.as_ref())?);
-    let opened = open(&setup.state_dir, &setup.manager).await?;
+    let wishes = setup.wishes;
+    let chat = wishes.chat()?;
+    let opened = open(&wishes.state_dir, &setup.manager).await?;
     if let Some(copy) = &opened.set_aside {
         error!(
             copy = %copy.display(),
             "the state was damaged and set aside; going on from the end of every file"
         );
     }
-    let state_dir = setup.state_dir.clone();
+    let state_dir = wishes.state_dir;
     let (inputs, arrivals) = mpsc::unbounded_channel();
-    let (watcher, hints) = match setup.noticing {
+    let (watcher, hints) = match wishes.noticing {
         Noticing::Hinted => {
             let (watcher, hints) = watch::watcher();
             (Some(watcher), Some(hints))
         }
         Noticing::Polled => (None, None),
     };
-    let own = own_directory(&setup.state_dir).into_iter().collect();
-    let rules = resolved(&setup.rules, &setup.command_env).await;
+    let own = own_directory(&state_dir).into_iter().collect();
+    let rules = resolved(&wishes.rules, &setup.command_env).await;
     let mut stdin = Stdin::new(&state_dir, &inputs);
     stdin.meet(rules.has_stdin())?;
     let files = Files::new(globs_of(&rules), watcher, own, stdin.copy());
@@ -181,18 +197,22 @@ pub async fn run(
             host: rules.host.clone(),
             zone: TimeZone::system(),
         },
-        noticing: setup.noticing,
-        excluded: vec![std::path::absolute(&setup.state_dir).unwrap_or(setup.state_dir)],
+        noticing: wishes.noticing,
+        excluded: vec![std::path::absolute(&state_dir).unwrap_or_else(|_| state_dir.clone())],
         excluded_places: own_places(),
         seed,
     };
     let started = clock::now();
     let mut agent = Agent {
-        heart: (setup.heartbeat).map(|heartbeat| Heart::new(heartbeat, chat.clone())),
-        metrics: setup.metrics.and_then(open_metrics),
+        heart: (wishes.heartbeat).map(|heartbeat| Heart::new(heartbeat, chat.clone())),
+        metrics: wishes.metrics.and_then(open_metrics),
         started,
+        is_ready: false,
+        said: String::new(),
         settings_loaded: started.wall,
         reload_failed: None,
+        noticing: wishes.noticing,
+        next_start: Vec::new(),
         engine: Engine::new(config, opened.image, clock::now()),
         rules,
         manager: setup.manager,

@@ -19,6 +19,9 @@ pub struct Standing {
     /// When it was last tried to reload them and mistakes were found, RFC 3339 in
     /// UTC: the older ones stay in force. None once they were reloaded.
     pub reload_failed: Option<String>,
+    /// Settings that were changed by a reload and take effect at the next start.
+    #[serde(default)]
+    pub next_start: Vec<String>,
     /// The rest.
     #[serde(flatten)]
     pub engine: Status,

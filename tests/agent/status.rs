@@ -251,3 +251,92 @@ fn a_dead_man_service_hears_that_the_agent_lives() {
     });
     assert!(!world.stderr().contains("SECRET"), "{}", world.stderr());
 }
+
+/// Monitoring reads the new address, and the old one is free again.
+#[test]
+fn metrics_and_the_heartbeat_move_with_a_reload() {
+    let space = Space::new();
+    let old = free_address();
+    let world_settings = |address: SocketAddr, more: &str| {
+        settings(&space, &format!("metrics: {{listen: '{address}'}}\n{more}"))
+    };
+    let mut world = World::with_settings(&world_settings(old, ""), COUNTED);
+    world.log("app.log");
+    world.start();
+    assert!(get(old, "/healthz").ends_with("\r\n\r\nok\n"));
+
+    let service = TcpListener::bind("127.0.0.1:0").unwrap();
+    let ping = format!(
+        "heartbeat_url: 'http://{}/ping'\n",
+        service.local_addr().unwrap()
+    );
+    let new = free_address();
+    world.write("logcrier.yaml", &world_settings(new, &ping));
+    world.signal(Signal::HUP);
+    let (mut client, _) = service.accept().unwrap();
+    client
+        .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        .unwrap();
+    wait_for("the metrics have moved", || {
+        let is_there = TcpStream::connect(new).is_ok();
+        (is_there && TcpStream::connect(old).is_err()).then_some(())
+    });
+    assert!(get(new, "/metrics").contains("logcrier_ready 1"));
+
+    // An address that covers the one that is in use.
+    let wide = SocketAddr::from(([0, 0, 0, 0], new.port()));
+    world.write("logcrier.yaml", &world_settings(wide, ""));
+    world.signal(Signal::HUP);
+    world.wait_said("address=0.0.0.0");
+    assert!(get(new, "/metrics").contains("logcrier_ready 1"));
+    assert!(
+        !world.stderr().contains("cannot listen"),
+        "{}",
+        world.stderr()
+    );
+}
+
+#[test]
+fn what_a_reload_cannot_change_is_told() {
+    let space = Space::new();
+    let mut world = World::with_settings(&settings(&space, ""), COUNTED);
+    let mut log = world.log("app.log");
+    world.start();
+    world.write("logcrier.yaml", &settings(&space, "watch: poll\n"));
+    world.signal(Signal::HUP);
+    let told = wait_status(&world, "it waits", |status| {
+        status["next_start"][0] == "watch"
+    });
+    assert_eq!(told["reload_failed"], Value::Null);
+    let output = world.run(&["status", "--config", "logcrier.yaml"]);
+    let page = String::from_utf8(output.stdout).unwrap();
+    assert!(
+        page.contains("! `watch` was changed, which takes effect at the next start"),
+        "{page}"
+    );
+    world.wait_said("was changed, which takes effect at the next start setting=\"watch\"");
+
+    // A word that was taken back waits no longer. Authorities that cannot be read are a
+    // mistake like any other.
+    world.write("ca.pem", "nothing");
+    world.write("logcrier.yaml", &settings(&space, "ca_file: ca.pem\n"));
+    world.signal(Signal::HUP);
+    wait_status(&world, "it has failed", |status| {
+        status["reload_failed"] != Value::Null
+    });
+    assert!(
+        world.stderr().contains("holds no certificate"),
+        "{}",
+        world.stderr()
+    );
+    world.write("logcrier.yaml", &settings(&space, ""));
+    world.signal(Signal::HUP);
+    wait_status(&world, "all is as it was", |status| {
+        status["reload_failed"] == Value::Null
+            && status["next_start"].as_array().is_some_and(Vec::is_empty)
+    });
+    log.numbers(1);
+    space.wait_events(1);
+    let n_ready = world.stderr().matches("ready files=").count();
+    assert_eq!(n_ready, 1, "{}", world.stderr());
+}

@@ -86,11 +86,14 @@ fn tls_with_an_authority_of_ones_own() {
     log.numbers(1);
     world.wait_said("UnknownIssuer");
     assert!(world.stderr().contains("`ca_file`"), "{}", world.stderr());
-    assert!(world.stop().success());
     world.write("ca.pem", &tls.authority);
     world.write("logcrier.yaml", &settings("ca_file: ca.pem"));
-    world.start();
+    world.signal(rustix::process::Signal::HUP);
     space.wait_events(1);
+    assert!(world.stop().success());
+    world.start();
+    log.numbers(1);
+    space.wait_events(2);
     space.assert_clean();
     assert!(world.stop().success());
     world.write("ca.pem", "no certificate");
