@@ -259,6 +259,12 @@ impl Schedule {
                 self.rotated.remove(&stream.name);
             }
         }
+        // One that was only remembered for its sake can go as well.
+        for old in stream.heir_of.into_iter().chain(stream.copy_of) {
+            if self.streams.get(&old).is_some_and(|old| old.is_memory) {
+                self.wake(old);
+            }
+        }
         self.dirty.insert(id);
         self.orders.push_back(Turn::Close(id));
         self.give_up_searching(id);

@@ -8,7 +8,7 @@ use logcrier::rules::Debounce;
 use super::{ONE_TWO_THREE, alpha, debounced, rotated_too};
 use crate::world::World;
 use crate::world::script::check;
-use crate::world::writers::Style;
+use crate::world::writers::{Draft, Style};
 
 /// Situation B5: of the generation in the middle nobody knew.
 #[test]
@@ -283,4 +283,45 @@ fn rotate_often(n_rotations: u64) {
         assert!(n_rows < 12, "{n_rows} after {n} rotations");
     }
     assert_eq!(world.oracle.failure, None);
+}
+
+/// Situation B11: of generations that came and went faster than anybody could look, each
+/// was kept for the sake of the next, and one of them was let go with every look at
+/// everything: deleted files stayed open for minutes.
+#[test]
+fn b11_generations_that_come_and_go_are_let_go() {
+    for seed in (0..20).chain([341]) {
+        let mut world = World::new(seed, vec![alpha()], Noticing::Hinted);
+        world.files.tells_birth = seed % 2 == 0;
+        world.files.reuses_numbers = seed % 3 == 0;
+        let log = world.new_log("app.log", Style::Numbered);
+        world.start();
+        world.advance(Duration::from_secs(2));
+        for round in 0..6 {
+            for n in 0..30 {
+                world.rotate(log);
+                world.reopen(log);
+                if n % 4 == seed % 4 {
+                    let pause = 700 * (1 + (seed * 7 + n) % 5);
+                    world.advance(Duration::from_micros(pause));
+                }
+            }
+            let draft = Draft {
+                marks: vec![(0, round)],
+                filler: 40,
+                spice: "",
+                percent_now: 100,
+            };
+            world.write(log, &draft);
+            world.advance(Duration::from_millis(400));
+        }
+        // Two looks at everything.
+        world.advance(Duration::from_secs(65));
+        let agent = world.agent.as_ref().expect("it runs");
+        let streams = agent.engine.schedule().streams();
+        let open = streams.filter_map(|stream| agent.node_of(stream.id));
+        let n_deleted = open.filter(|node| !world.files.is_named(*node)).count();
+        assert_eq!(n_deleted, 0, "seed {seed}");
+        assert_eq!(world.oracle.failure, None, "seed {seed}");
+    }
 }
