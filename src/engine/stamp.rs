@@ -29,6 +29,9 @@ const BACK_MAX: Duration = Duration::from_secs(24 * 3600);
 /// How far after it was read a record's time may lie: clocks differ.
 const AHEAD_MAX: Duration = Duration::from_secs(60);
 
+/// What is nearer than this in its own year is farther away in any other.
+const HALF_A_YEAR_MICROS: u64 = 182 * 24 * 3600 * 1_000_000;
+
 /// The names of months as syslog and web servers write them.
 const MONTHS: [&[u8; 3]; 12] = [
     b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
@@ -79,10 +82,16 @@ impl Stamp {
             Self::Yearless { month, day, time } => {
                 let year = jiff::Timestamp::from_microsecond(near.0).ok()?;
                 let year = zone.to_datetime(year).year();
-                let date = |year| jiff::civil::Date::new(year, month, day).ok();
-                (year.checked_sub(1)?..=year.checked_add(1)?)
-                    .filter_map(|year| local(date(year)?.to_datetime(time)))
-                    .min_by_key(|at| at.0.abs_diff(near.0))
+                let in_year = |year| {
+                    let date = jiff::civil::Date::new(year, month, day).ok()?;
+                    local(date.to_datetime(time))
+                };
+                let is_nearest = |at: &Wall| at.0.abs_diff(near.0) < HALF_A_YEAR_MICROS;
+                in_year(year).filter(is_nearest).or_else(|| {
+                    (year.checked_sub(1)?..=year.checked_add(1)?)
+                        .filter_map(in_year)
+                        .min_by_key(|at| at.0.abs_diff(near.0))
+                })
             }
         }
     }
