@@ -199,8 +199,14 @@ impl Identity {
 /// Judges a file found where the known one was, or might be.
 ///
 /// `hashes` are those of [`Identity::probes`], in that order; `None` where the
-/// stretch is beyond the end of the file.
-pub fn judge(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>]) -> Verdict {
+/// stretch is beyond the end of the file. What was written before the machine was started
+/// is not settled: where the power failed, the end of it may not have reached the disk.
+pub fn judge(
+    (known, offset): (&Identity, u64),
+    is_settled: bool,
+    found: &Facts,
+    hashes: &[Option<u64>],
+) -> Verdict {
     let same_place = known.place == found.place;
     let other_birth = known.has_other_birth_than(found);
     let (head, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
@@ -228,14 +234,18 @@ pub fn judge(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>
     if newest_holds && (head_holds || head_is_hole()) {
         return Verdict::GoOn;
     }
-    let reachable: Vec<usize> = (0..n_marks)
-        .filter(|&idx| known.marks[idx].end <= found.size)
-        .collect();
-    let newest = reachable.last().map_or(0, |&idx| known.marks[idx].end);
-    let close = newest >= PROOF_BYTES_MIN
-        && offset - newest.min(offset) <= EDIT_BYTES_MAX
-        && found.size > offset / 2;
-    match close && found.size < offset && reachable.iter().all(|&idx| holds(idx)) {
+    let n_reachable = (known.marks.iter().take(n_marks))
+        .filter(|mark| mark.end <= found.size)
+        .count();
+    let n_held = (0..n_marks).take_while(|&idx| holds(idx)).count();
+    let newest = n_held.checked_sub(1).map_or(0, |idx| known.marks[idx].end);
+    let is_close = newest >= PROOF_BYTES_MIN && offset - newest.min(offset) <= EDIT_BYTES_MAX;
+    let is_cut = match found.size < offset {
+        true => n_held == n_reachable && found.size > offset / 2,
+        // Whoever writes after a power cut writes where the end was lost.
+        false => !is_settled && head_holds && newest > offset / 2,
+    };
+    match is_close && is_cut {
         true => Verdict::CutInPlace { resume: newest },
         false => Verdict::Rewritten,
     }
@@ -309,17 +319,26 @@ mod tests {
     }
 
     fn check(found_inode: u64, found_birth: Option<i64>, found_text: &str, expected: Verdict) {
+        let verdict = judged(found_inode, found_birth, found_text, true);
+        assert_eq!(verdict, expected, "{found_text:?}");
+    }
+
+    fn judged(
+        found_inode: u64,
+        found_birth: Option<i64>,
+        found_text: &str,
+        is_settled: bool,
+    ) -> Verdict {
         let before = facts(7, Some(100), TEXT);
         let ends: Vec<usize> = TEXT.match_indices('\n').map(|(idx, _)| idx + 1).collect();
         let identity = known(&before, TEXT, &ends);
         let found = facts(found_inode, found_birth, found_text);
-        let verdict = judge(
-            &identity,
-            TEXT.len() as u64,
+        judge(
+            (&identity, TEXT.len() as u64),
+            is_settled,
             &found,
             &hashes(&identity, found_text),
-        );
-        assert_eq!(verdict, expected, "{found_text:?}");
+        )
     }
 
     #[test]
@@ -370,12 +389,35 @@ mod tests {
         }
     }
 
+    /// Only where it may have been lost is the end of a file believed to be lost: whoever
+    /// writes a log anew may begin it with the same lines.
+    #[test]
+    fn an_end_that_did_not_reach_the_disk() {
+        let end = TEXT.match_indices('\n').nth(1).unwrap().0 + 1;
+        let kept = &TEXT[..end];
+        let grown = format!(
+            "{kept}{}",
+            "another line, of the life after the power cut\n".repeat(3)
+        );
+        let nuls = format!("{kept}{}a line\n", "\0".repeat(200));
+        let resume = end as u64;
+        for text in [&grown, &nuls] {
+            let found = |is_settled| judged(7, Some(100), text, is_settled);
+            assert_eq!(found(false), Verdict::CutInPlace { resume });
+            assert_eq!(found(true), Verdict::Rewritten);
+            assert_eq!(judged(7, Some(101), text, false), Verdict::Reused);
+        }
+        let other = "x".repeat(400);
+        assert_eq!(judged(7, Some(100), &other, false), Verdict::Rewritten);
+        assert_eq!(judged(7, Some(100), TEXT, false), Verdict::GoOn);
+    }
+
     #[test]
     fn little_content_is_no_proof_of_a_move() {
         let before = facts(7, None, "START\n");
         let identity = known(&before, "START\n", &[6]);
         let found = facts(8, None, "START\n");
-        let verdict = judge(&identity, 6, &found, &hashes(&identity, "START\n"));
+        let verdict = judge((&identity, 6), true, &found, &hashes(&identity, "START\n"));
         assert_eq!(verdict, Verdict::Other);
     }
 

@@ -223,6 +223,7 @@ impl Engine {
             globs: image.globs,
             next_id: image.next_stream,
             from_the_end: image.damaged,
+            booted: now.booted(),
             excluded: config.excluded,
             excluded_places: config.excluded_places,
         };

@@ -30,6 +30,14 @@ pub struct Now {
     pub wall: Wall,
 }
 
+impl Now {
+    /// When moments began, in nanoseconds since 1970: the start of the machine.
+    pub fn booted(self) -> i64 {
+        let moment = i64::try_from(self.moment.0).unwrap_or(i64::MAX);
+        self.wall.0.saturating_mul(1_000).saturating_sub(moment)
+    }
+}
+
 impl Moment {
     /// The moment this much later; the end of time at the latest.
     pub fn after(self, duration: Duration) -> Self {

@@ -370,7 +370,7 @@ impl Stream {
     /// there is of a file.
     pub(super) fn has_moved_to(&self, facts: &Facts, hashes: &[Option<u64>]) -> bool {
         self.is_known_by(|known, upto| {
-            identity::judge(known, upto, facts, hashes) == Verdict::Moved
+            identity::judge((known, upto), true, facts, hashes) == Verdict::Moved
         })
     }
 

@@ -121,7 +121,9 @@ impl Schedule {
         let is_stranger = stream.identity.has_other_birth_than(&facts);
         let joined = stream.joined.clone();
         let is_shorter = !is_stranger && stream.shrinks(&facts);
-        let verdict = identity::judge(&stream.identity, stream.offset, &facts, &look.hashes);
+        let is_settled = stream.modified >= self.booted;
+        let known = (&stream.identity, stream.offset);
+        let verdict = identity::judge(known, is_settled, &facts, &look.hashes);
         let verdict = match verdict {
             Verdict::Reused if stream.has_moved_to(&facts, &stream.hashes_of_evidence(&look)) => {
                 Verdict::Moved

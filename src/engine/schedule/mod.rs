@@ -98,6 +98,8 @@ pub struct Schedule {
     globs: BTreeSet<String>,
     globs_changed: bool,
     from_the_end: bool,
+    /// When the machine was started: what was written before may not have reached its disk.
+    booted: i64,
     turns: VecDeque<StreamId>,
     /// Files of which a region was read, and there is more.
     backlog: VecDeque<StreamId>,
@@ -168,6 +170,8 @@ pub struct Start {
     pub next_id: u64,
     /// Whether to go on from the end of every file.
     pub from_the_end: bool,
+    /// When the machine was started, in nanoseconds since 1970.
+    pub booted: i64,
     /// Directories that are never followed: the agent's own.
     pub excluded: Vec<PathBuf>,
     /// Files that are never followed: the agent's own log.
@@ -201,6 +205,7 @@ impl Schedule {
             globs: start.globs,
             globs_changed: false,
             from_the_end: start.from_the_end,
+            booted: start.booted,
             turns: VecDeque::new(),
             backlog: VecDeque::new(),
             n_turns_before: 0,
