@@ -49,6 +49,10 @@ const NULS_OF_TEXT_MAX: usize = 8;
 /// In text, of so many bytes at most one is NUL.
 const BYTES_PER_NUL_MIN: usize = 64;
 
+/// Rows of NULs that a text may have, however long: where the power failed, what was not
+/// on disk yet is NULs up to the end of a block.
+const ROWS_OF_TEXT_MAX: usize = 4;
+
 /// Bytes without a line's end in which carriage returns are seen for what they are.
 const RETURNS_BYTES_MIN: usize = 4 << 10;
 
@@ -409,16 +413,18 @@ fn is_binary(bytes: &[u8]) -> bool {
     if memchr::memchr(0, bytes).is_none() {
         return false;
     }
-    let mut n_text = 0;
-    let mut n_nuls = 0;
+    let (mut n_text, mut n_nuls, mut n_rows) = (0, 0, 0);
     for run in bytes.chunk_by(|one, other| (*one == 0) == (*other == 0)) {
         match run[0] {
-            0 if run.len() < HOLE_BYTES_MIN => n_nuls += run.len(),
+            0 if run.len() < HOLE_BYTES_MIN => {
+                n_nuls += run.len();
+                n_rows += 1;
+            }
             0 => {}
             _ => n_text += run.len(),
         }
     }
-    n_nuls > NULS_OF_TEXT_MAX + n_text / BYTES_PER_NUL_MIN
+    n_rows > ROWS_OF_TEXT_MAX && n_nuls > NULS_OF_TEXT_MAX + n_text / BYTES_PER_NUL_MIN
 }
 
 /// Whether a stretch without a line's end has carriage returns where lines should end.

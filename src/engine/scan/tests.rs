@@ -249,6 +249,7 @@ fn d12_what_begins_as_no_text_does_is_not_searched() {
         &[0; 5_000],
         &[[0; 5_000].as_slice(), b"ERROR\n"].concat(),
         &[b"ERROR\n".as_slice(), &[0; 5_000], b"ERROR\n"].concat(),
+        &[b"ERROR\n".as_slice(), &[0; 300], b"ERROR\n"].concat(),
     ] {
         assert!(!is_binary(text), "{:?}", &text[..text.len().min(20)]);
     }
