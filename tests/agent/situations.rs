@@ -10,7 +10,7 @@
 //! - `simulated`: a history in the world of `world`, in virtual time;
 //! - `real`: the binary and a kernel, with inotify and with polling where the way of
 //!   noticing matters (`watching`, `amounts`, `idle`, `kernel`);
-//! - `on request`: needs root, a tool, or minutes; `.ci/run` has them all.
+//! - `on request`: needs root, a tool, or minutes.
 //!
 //! What drawn histories (`simulation`) do on top has no numbers: all of A to D, again and
 //! again, in any order.
