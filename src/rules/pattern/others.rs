@@ -5,6 +5,8 @@
 //! looked for by the letters of ASCII that they may stand for. Few lines of few logs
 //! have either; their other forms are put one after the other and searched once more.
 
+use std::borrow::Cow;
+
 use super::literals;
 use super::matcher::{line_end, line_start};
 use super::record::record_in;
@@ -33,7 +35,7 @@ impl Others {
                 continue;
             }
             let record = &text[record_in(text, line.clone(), line_bytes_max)];
-            others.add(String::from_utf8_lossy(record).as_bytes(), line.start);
+            others.add_forms(record, line.start);
         }
         others
     }
@@ -42,7 +44,7 @@ impl Others {
     pub(super) fn of_record(record: &[u8]) -> Self {
         let mut others = Self::default();
         if !is_its_only_form(record) {
-            others.add(String::from_utf8_lossy(record).as_bytes(), 0);
+            others.add_forms(record, 0);
         }
         others
     }
@@ -53,7 +55,18 @@ impl Others {
         self.lines.get(nth).map_or(0, |(_, line)| *line)
     }
 
-    /// Adds valid text, as it is and, if that is different, written plainly.
+    /// Adds the forms of a record that has some.
+    fn add_forms(&mut self, record: &[u8], line: usize) {
+        let text = String::from_utf8_lossy(record);
+        self.add(text.as_bytes(), line);
+        let is_valid = matches!(text, Cow::Borrowed(_));
+        if !is_valid && first_aside(record, 0).is_some() {
+            // A pattern may name the bad bytes themselves, beside such a character.
+            self.add(record, line);
+        }
+    }
+
+    /// Adds a text as it is and, if that is different, written plainly.
     fn add(&mut self, text: &[u8], line: usize) {
         let mut at = 0;
         while let Some(aside) = first_aside(text, at) {

@@ -478,6 +478,20 @@ fn any_region() -> impl Strategy<Value = Vec<u8>> {
         })
 }
 
+/// What may stand for a letter of ASCII stands beside bytes that are no character.
+#[test]
+fn bad_bytes_beside_a_space_that_is_not_ascii() {
+    let rule = matching(&["aaaaaaaa(?-u:\\xff)\\s"]);
+    let matcher = Matcher::new(&[&rule], 100);
+    for record in [&b"aaaaaaaa\xff\xc2\xa0"[..], b"aaaaaaaa\xff b"] {
+        let mut n_found = 0;
+        matcher.search_record(record, &mut |_| n_found += 1);
+        let line = [b"one\n", record, b"\n"].concat();
+        matcher.search(&line, &mut |_| n_found += 1);
+        assert_eq!(n_found, 2, "{record:?}");
+    }
+}
+
 proptest! {
     #[test]
     fn records_are_searched_as_a_whole(
