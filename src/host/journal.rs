@@ -1,8 +1,9 @@
 //! Reads the systemd journal through `journalctl`, one child for all rules.
 //!
 //! The child writes one JSON object a line. It is started at the last entry that was
-//! read, not behind it: when that entry comes first, nothing lies between; when another
-//! comes, the journal has lost what was there.
+//! read, not behind it: when that entry comes first, nothing lies between. When another
+//! comes, the journal has lost what was there, and the number in the cursor may have been
+//! given out again: then a child is started at the time of that entry.
 //!
 //! At first a child reads what is there and ends: then the journal is read to its end.
 //! From then on one follows.
@@ -44,7 +45,7 @@ pub(super) struct Journal {
     env: Vec<(String, String)>,
     turn: Option<Turn>,
     following: Option<Following>,
-    /// Whether the cursor is of no use to the child: it is started by the time.
+    /// Whether the cursor is of no use to the next child: it is started by the time.
     is_by_time: bool,
     /// Whether all that was there has been read.
     has_caught_up: bool,
@@ -64,6 +65,8 @@ struct Following {
     position: Position,
     /// The entry that must come first, while none came.
     first: Option<String>,
+    /// Whether it was started by the time of that entry.
+    is_by_time: bool,
     /// Whether it waits for more when it has shown all.
     goes_on: bool,
     /// The fields that it shows; nothing if it is all of them.
@@ -138,11 +141,19 @@ impl Journal {
             if let Some(lines) = following.take_lines() {
                 let first = following.first.take();
                 let done = turn.search.search(&lines, &turn.after, first.as_deref());
+                if done.has_gap && !following.is_by_time {
+                    self.go_by_time();
+                    continue;
+                }
                 following.position = done.upto.clone();
                 return Ok(done);
             }
             let n_bytes = following.stdout.read_buf(&mut following.buffer).await?;
             if n_bytes == 0 && !following.goes_on && following.has_ended_well().await {
+                if following.first.is_some() && !following.is_by_time {
+                    self.go_by_time();
+                    continue;
+                }
                 self.has_caught_up = true;
                 self.following = None;
                 return Ok(Done::at_end(turn.after.clone()));
@@ -151,14 +162,19 @@ impl Journal {
                 let why = following.complaint().await;
                 // A cursor of another machine or of a damaged journal.
                 if why.contains("cursor") && turn.after.cursor.is_some() && !self.is_by_time {
-                    self.is_by_time = true;
-                    self.following = None;
+                    self.go_by_time();
                     continue;
                 }
                 return Err(io::Error::other(why));
             }
             self.is_by_time = false;
         }
+    }
+
+    /// Starts anew at the time of the last entry that was read.
+    fn go_by_time(&mut self) {
+        self.is_by_time = true;
+        self.following = None;
     }
 }
 
@@ -180,12 +196,10 @@ impl Following {
         if goes_on {
             command.arg("--follow");
         }
-        let first = after.cursor.clone().filter(|_| !is_by_time);
-        match &first {
+        match after.cursor.as_ref().filter(|_| !is_by_time) {
             Some(cursor) => command.arg(format!("--cursor={cursor}")),
             None => {
-                // What was read is not to come again.
-                let micros = after.at.0 + i64::from(after.cursor.is_some());
+                let micros = after.at.0;
                 let (secs, micros) = (micros.div_euclid(1_000_000), micros.rem_euclid(1_000_000));
                 command.arg(format!("--since=@{secs}.{micros:06}"))
             }
@@ -204,7 +218,8 @@ impl Following {
             buffer: Vec::with_capacity(64 << 10),
             is_skipping: false,
             position: after.clone(),
-            first,
+            first: after.cursor.clone(),
+            is_by_time,
             goes_on,
             fields,
         })

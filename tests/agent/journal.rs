@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use super::support::{Space, World, wait_for};
 
-/// Shows the entries from a cursor on, or all that were written after the first, and
-/// goes on only if it is to follow.
+/// Shows the entries from a cursor on, or from a time on but for the first, and goes on
+/// only if it is to follow. Where nothing has the cursor, it begins anywhere.
 const JOURNALCTL: &str = r#"#!/bin/sh
 cd "$(dirname "$0")" || exit 1
 echo $$ >child
@@ -21,6 +21,11 @@ for argument; do
   --cursor=*)
     from=$(grep -n "\"__CURSOR\":\"${argument#--cursor=}\"" entries | cut -d: -f1)
     from=${from:-1}
+    ;;
+  --since=@1900*)
+    since=$(echo "${argument#--since=@}" | tr -d .)
+    from=$(awk -F'"' -v since="$since" '$8 < since' entries | wc -l)
+    from=$((from + 1))
     ;;
   esac
 done
@@ -158,6 +163,39 @@ fn g2_entries_that_are_gone_are_reported() {
     let has = |what: &str| messages.iter().any(|message| message.text.contains(what));
     assert!(has("trouble 2"));
     assert!(has("the journal lost entries"));
+}
+
+/// A power cut took the last entries; their numbers are given out again.
+#[test]
+fn g2_a_cursor_that_leads_astray_is_not_followed() {
+    let space = Space::new();
+    let mut journal = Journal::new(&space, RULES);
+    journal.world.start();
+    for n in 1..=3 {
+        journal.entry(&format!("trouble {n}"));
+        space.wait_events(n);
+    }
+    assert!(journal.world.stop().success());
+    let path = journal.world.path("bin/entries");
+    let entries = fs::read_to_string(&path).unwrap();
+    let kept: Vec<&str> = entries.lines().take(2).collect();
+    fs::write(&path, kept.join("\n") + "\n").unwrap();
+    journal.world.start();
+    journal.world.wait_said("ready");
+    journal.entry("trouble 4");
+    space.wait_events(4);
+    let has = |what: &str| {
+        space
+            .messages()
+            .iter()
+            .any(|message| message.text.contains(what))
+    };
+    wait_for("the loss is told", || {
+        has("the journal lost entries").then_some(())
+    });
+    assert!(journal.world.stop().success());
+    assert_eq!(space.n_events(), 4);
+    space.assert_clean();
 }
 
 #[test]
