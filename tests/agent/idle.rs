@@ -195,8 +195,9 @@ fn e2_e16_many_files_are_found_and_then_rest() {
     );
     let mib_max = 40 + n_files / 900;
     assert!(most < mib_max, "{most} MiB");
-    // A thousandth of a core would be three ticks; a look at everything may fall into it.
-    assert!(doings.n_ticks <= 12, "{doings:?}");
+    // A twentieth of a core: looks at everything may fall into it, on a slow machine. What
+    // goes through all files again and again takes most of one.
+    assert!(doings.n_ticks <= 150, "{doings:?}");
     wait_for("it is ready in time", || {
         (started < 10_000_000).then_some(())
     });
