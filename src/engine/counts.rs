@@ -84,9 +84,9 @@ impl Counts {
     }
 
     /// A record that a rule selected, and whether that was an event.
-    pub(super) fn hit(&mut self, rule: &RuleKey, n_events: u64, standing: Standing) {
+    pub(super) fn hit(&mut self, rule: &RuleKey, n_hits: u64, n_events: u64, standing: Standing) {
         let counts = self.of(rule);
-        counts.n_hits += 1;
+        counts.n_hits += n_hits;
         match standing {
             Standing::Below => {}
             Standing::Counted => {
@@ -206,7 +206,7 @@ mod tests {
         let rule = RuleKey::new("r");
         let mut counts = Counts::default();
         for standing in [Standing::Below, Standing::Said, Standing::Counted] {
-            counts.hit(&rule, 1, standing);
+            counts.hit(&rule, 1, 1, standing);
         }
         counts.delivered([&rule]);
         let expected = OfRule {

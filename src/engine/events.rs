@@ -35,6 +35,19 @@ pub struct Event {
     pub sample: Arc<Sample>,
     /// Where it was found: a path, shown lossily.
     pub source: Arc<str>,
+    /// Those before it that are only counted.
+    pub besides: Option<Besides>,
+}
+
+/// Events that are counted with a later one of the same rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Besides {
+    /// How many.
+    pub count: u64,
+    /// When the first happened.
+    pub first: Wall,
+    /// When the last happened.
+    pub last: Wall,
 }
 
 /// Names an event for ever: hash of stream, position and rule.
@@ -178,11 +191,37 @@ impl Event {
             at,
             sample: hit.sample.clone(),
             source: source.clone(),
+            besides: None,
         }
     }
-}
 
-impl Event {
+    /// For how many events it stands.
+    pub fn count(&self) -> u64 {
+        1 + self.besides.map_or(0, |besides| besides.count)
+    }
+
+    /// When the first of those happened.
+    pub fn first(&self) -> Wall {
+        (self.besides).map_or(self.at, |besides| besides.first.min(self.at))
+    }
+
+    /// When the last of those happened.
+    pub fn last(&self) -> Wall {
+        (self.besides).map_or(self.at, |besides| besides.last.max(self.at))
+    }
+
+    /// Counts one more event with it, or several that happened at the same time.
+    pub fn count_besides(&mut self, count: u64, at: Wall) {
+        let besides = self.besides.get_or_insert(Besides {
+            count: 0,
+            first: at,
+            last: at,
+        });
+        besides.count += count;
+        besides.first = besides.first.min(at);
+        besides.last = besides.last.max(at);
+    }
+
     /// Makes the event of an entry of the journal. Its time is believed up to now.
     pub fn of_entry(ids: &Ids, rule: &Rule, found: &Found, now: Wall) -> Self {
         Self {
@@ -192,6 +231,7 @@ impl Event {
             at: found.at.min(now),
             sample: found.sample.clone(),
             source: found.source.clone(),
+            besides: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::own::Trouble;
 use super::scan::Hit;
 use super::time::{Now, Wall};
 use super::{Engine, Report, digest, journal, stamp};
+use crate::rules::Rule;
 
 /// Where hits were found.
 pub(super) struct Origin {
@@ -48,25 +49,74 @@ impl Engine {
             if written.is_none() && is_old {
                 event.at = event.at.min(*modified);
             }
-            let kind = match self.outbox.is_late(event.at, event.severity) {
-                true => Kind::CatchUp,
-                false => Kind::Instance,
-            };
-            let (mut scene, correlate) = scene!(self, now);
-            let what = (hit.role, event);
-            let (births, n_events) = correlate.hit(&mut scene, &rules, rule, what, &self.checks);
-            if hit.role == Role::Match {
-                self.counts
-                    .hit(&rule.key, n_events, Standing::of_event(&births));
+            if let Some(earlier) = self.count_besides(now, origin, hit, &mut event) {
+                self.take_hit(now, rule, hit.role, earlier);
             }
-            self.deliver(now, births, kind);
+            self.take_hit(now, rule, hit.role, event);
         }
+    }
+
+    /// Lets an event stand for the hits that are counted with it. Returns an event for
+    /// those of them that came late where it does not, or the other way round: they are
+    /// said in another message.
+    fn count_besides(
+        &self,
+        now: Now,
+        origin: &Origin,
+        hit: &Hit,
+        event: &mut Event,
+    ) -> Option<Event> {
+        let is_late = self.outbox.is_late(event.at, event.severity);
+        let mut earlier: Option<Event> = None;
+        for counted in &hit.counted {
+            let written = counted.stamp.wall(now.wall, &self.surface.zone);
+            let at = written.map_or(now.wall, |at| stamp::clamped(at, now.wall));
+            if self.outbox.is_late(at, event.severity) == is_late {
+                event.count_besides(counted.count, at);
+                continue;
+            }
+            match &mut earlier {
+                Some(earlier) => earlier.count_besides(counted.count, at),
+                None => {
+                    let rule = &event.instance.rule;
+                    let mut first = Event {
+                        id: self.ids.event(origin.generation, counted.start, rule),
+                        at,
+                        besides: None,
+                        ..event.clone()
+                    };
+                    if counted.count > 1 {
+                        first.count_besides(counted.count - 1, at);
+                    }
+                    earlier = Some(first);
+                }
+            }
+        }
+        earlier
+    }
+
+    /// Takes the event of a hit.
+    fn take_hit(&mut self, now: Now, rule: &Rule, role: Role, event: Event) {
+        let kind = match self.outbox.is_late(event.at, event.severity) {
+            true => Kind::CatchUp,
+            false => Kind::Instance,
+        };
+        let rules = self.rules.clone();
+        let n_hits = event.count();
+        let (mut scene, correlate) = scene!(self, now);
+        let (births, n_events) =
+            correlate.hit(&mut scene, &rules, rule, (role, event), &self.checks);
+        if role == Role::Match {
+            let standing = Standing::of_event(&births);
+            self.counts.hit(&rule.key, n_hits, n_events, standing);
+        }
+        self.deliver(now, births, kind);
     }
 
     /// What came of commands is counted as hits are.
     pub(super) fn count_results(&mut self) {
         for (rule, standing) in self.checks.take_judged() {
-            self.counts.hit(&rule, 1, standing);
+            self.counts.hit(&rule, 1, 1, standing);
         }
     }
 
@@ -76,18 +126,7 @@ impl Engine {
         for found in found {
             let rule = &rules.rules[found.rule];
             let event = Event::of_entry(&self.ids, rule, found, now.wall);
-            let kind = match self.outbox.is_late(event.at, event.severity) {
-                true => Kind::CatchUp,
-                false => Kind::Instance,
-            };
-            let (mut scene, correlate) = scene!(self, now);
-            let what = (found.role, event);
-            let (births, n_events) = correlate.hit(&mut scene, &rules, rule, what, &self.checks);
-            if found.role == Role::Match {
-                self.counts
-                    .hit(&rule.key, n_events, Standing::of_event(&births));
-            }
-            self.deliver(now, births, kind);
+            self.take_hit(now, rule, found.role, event);
         }
     }
 
@@ -108,7 +147,7 @@ impl Engine {
         let what = (Role::Match, event);
         let (births, n_events) = correlate.hit(&mut scene, &rules, &rule, what, &self.checks);
         self.counts
-            .hit(&rule.key, n_events, Standing::of_event(&births));
+            .hit(&rule.key, 1, n_events, Standing::of_event(&births));
         self.deliver(now, births, Kind::Instance);
     }
 

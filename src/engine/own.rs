@@ -63,6 +63,7 @@ impl Trouble {
             at,
             source: "logcrier".into(),
             sample: Arc::new(sample),
+            besides: None,
         }
     }
 }

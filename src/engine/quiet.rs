@@ -55,6 +55,7 @@ impl Engine {
             at: told.at.min(now.wall),
             sample: judged.sample,
             source: "exec".into(),
+            besides: None,
         };
         let (mut scene, correlate) = scene!(self, now);
         let births = correlate.alive(&mut scene, &rules, rule, event, &self.checks);

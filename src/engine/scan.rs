@@ -28,7 +28,11 @@ use crate::rules::records::searcher::{Became, Searcher, Selected, Time};
 
 mod around;
 
+mod lines;
+
 pub use around::{Around, LOOK_BACK_BYTES};
+pub use lines::Counted;
+use lines::search;
 
 /// Characters of a record that a message shows.
 pub const SAMPLE_CHARS_MAX: usize = 1_000;
@@ -70,6 +74,8 @@ pub struct Region<'a> {
     pub skipping: bool,
     /// What to do with an unfinished line at the end.
     pub ending: Ending,
+    /// Whether hits of which nothing but their number matters may be told by that.
+    pub may_count: bool,
 }
 
 /// What to do with an unfinished line at the end of a region.
@@ -147,6 +153,8 @@ pub struct Hit {
     pub stamp: Option<Stamp>,
     /// What was found.
     pub sample: Arc<Sample>,
+    /// Hits of the same rule before it that are not told of by themselves, in their order.
+    pub counted: Vec<Counted>,
 }
 
 /// What a message can show of a record.
@@ -256,19 +264,20 @@ enum Rest {
 /// Searches lines of plain text as they stand. Returns where the next region begins.
 fn scan_lines(region: &Region<'_>, lines: &Lines, searcher: &Searcher, out: &mut Scanned) -> usize {
     let end = region.bytes.len();
-    search(region, lines.begin..lines.whole, searcher, out);
+    let may_count = region.may_count && !searcher.looks_around();
+    search(region, lines.begin..lines.whole, may_count, searcher, out);
     let n_cut = out.n_cut;
     match lines.rest {
         Rest::None => end,
         Rest::OverLong => {
-            search(region, lines.whole..end, searcher, out);
+            search(region, lines.whole..end, false, searcher, out);
             out.n_cut = n_cut + 1;
             out.skipping = true;
             end
         }
         Rest::Unfinished => {
             if region.ending == Ending::Take {
-                search(region, lines.whole..end, searcher, out);
+                search(region, lines.whole..end, false, searcher, out);
                 out.rest = Some(mark_of_rest(region, lines.whole));
             }
             lines.whole
@@ -335,6 +344,7 @@ fn search_one(
             unfinished,
             stamp,
             sample: Arc::new(sample_of(found, text, record.n_more)),
+            counted: Vec::new(),
         });
     })
 }
@@ -430,119 +440,6 @@ fn is_binary(bytes: &[u8]) -> bool {
 /// Whether a stretch without a line's end has carriage returns where lines should end.
 fn has_bare_returns(rest: &[u8]) -> bool {
     rest.len() >= RETURNS_BYTES_MIN && memchr::memchr_iter(b'\r', rest).take(3).count() == 3
-}
-
-/// Adds the hits in a part of the region.
-fn search(
-    region: &Region<'_>,
-    part: std::ops::Range<usize>,
-    searcher: &Searcher,
-    out: &mut Scanned,
-) {
-    let line_bytes_max = searcher.reading().line_bytes_max;
-    let bytes = &region.bytes[part.clone()];
-    let at = region.offset + part.start as u64;
-    let mut cut = None;
-    searcher.search_region(bytes, &mut |found| {
-        let finished = bytes[found.line.clone()].ends_with(b"\n");
-        let start = at + found.line.start as u64;
-        let end = at + found.line.end as u64;
-        let n_line = found.line.len() - usize::from(finished);
-        if n_line > line_bytes_max && cut != Some(start) {
-            // Several rules may hit one line.
-            cut = Some(start);
-            out.n_cut += 1;
-        }
-        let line = &bytes[found.line.start..found.line.start + n_line];
-        out.hits.push(Hit {
-            rule: found.rule,
-            role: Role::Match,
-            start,
-            end,
-            unfinished: !finished,
-            stamp: Stamp::in_text(&bytes[found.record.clone()]),
-            sample: Arc::new(match found.redacted {
-                Some(text) => {
-                    let n_beyond = match found.record.len() < line_bytes_max - 3 {
-                        true => 0,
-                        false => n_beyond(line, found.record.len()),
-                    };
-                    redacted(&text, n_beyond, found.captures)
-                }
-                None => sample(line, &bytes[found.record], found.captures),
-            }),
-        });
-    });
-}
-
-fn sample(line: &[u8], record: &[u8], captures: Vec<(Arc<str>, String)>) -> Sample {
-    // Four bytes are the longest character: no need to decode more than can be shown.
-    let shown = &record[..record.len().min(SAMPLE_CHARS_MAX * 4 + 4)];
-    // Most is valid, which is known sooner than what is not is found.
-    let text = match std::str::from_utf8(shown) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) => String::from_utf8_lossy(shown),
-    };
-    let kept = match text.char_indices().nth(SAMPLE_CHARS_MAX) {
-        Some((idx, _)) => &text[..idx],
-        None => &text,
-    };
-    let cut = kept.len() < text.len() || shown.len() < record.len() || record.len() < line.len();
-    let n_shown = match cut {
-        // Replacement characters stand for bytes of another length, so count anew.
-        true => bytes_of_chars(record, SAMPLE_CHARS_MAX),
-        false => record.len(),
-    };
-    let line_end = line
-        .iter()
-        .rposition(|byte| !matches!(byte, b'\r' | 0))
-        .map_or(0, |idx| idx + 1);
-    Sample {
-        line: kept.to_owned(),
-        n_more_bytes: line_end.saturating_sub(n_shown) as u64,
-        captures,
-        ..Sample::default()
-    }
-}
-
-/// The sample of a record that had secrets. How long they were is not told.
-fn redacted(text: &str, n_beyond: usize, captures: Vec<(Arc<str>, String)>) -> Sample {
-    let (kept, rest) = first_chars(text);
-    Sample {
-        line: kept.to_owned(),
-        n_more_bytes: (rest.len() + n_beyond) as u64,
-        captures,
-        ..Sample::default()
-    }
-}
-
-/// The bytes of a line that are not in its record, but for its ending.
-fn n_beyond(line: &[u8], n_record: usize) -> usize {
-    let line_end = line.iter().rposition(|byte| !matches!(byte, b'\r' | 0));
-    line_end.map_or(0, |idx| (idx + 1).saturating_sub(n_record))
-}
-
-/// How many bytes the first `n` characters take, a broken sequence being one.
-fn bytes_of_chars(bytes: &[u8], n: usize) -> usize {
-    let mut n_left = n;
-    let mut n_bytes = 0;
-    for chunk in bytes.utf8_chunks() {
-        for character in chunk.valid().chars() {
-            if n_left == 0 {
-                return n_bytes;
-            }
-            n_left -= 1;
-            n_bytes += character.len_utf8();
-        }
-        if n_left == 0 {
-            return n_bytes;
-        }
-        if !chunk.invalid().is_empty() {
-            n_left -= 1;
-            n_bytes += chunk.invalid().len();
-        }
-    }
-    n_bytes
 }
 
 fn head_marks(region: &Region<'_>) -> Vec<Mark> {

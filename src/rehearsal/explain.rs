@@ -61,6 +61,7 @@ pub fn see(rule: &Rule, line: &str, searcher: &Searcher) -> Seen {
         before: &[],
         skipping: false,
         ending: Ending::Take,
+        may_count: false,
     };
     let hit = scan::scan(region, searcher).hits.into_iter().next();
     match (hit, pattern) {

@@ -39,7 +39,7 @@ mod webhook;
 mod wording;
 
 use checks::Check;
-use conditions::Conditions;
+use conditions::{Conditions, Resolve};
 pub use fields::parse_duration_argument;
 use glob::Glob;
 use jiff::tz::TimeZone;
@@ -302,6 +302,30 @@ impl Rule {
     /// Whether it looks at standard input.
     pub fn is_of_stdin(&self) -> bool {
         (self.files.include.iter()).any(|glob| glob.as_str() == STDIN)
+    }
+
+    /// Whether of its hits that come close together only the first ones and the last are
+    /// ever shown: all others are counted, and it makes no difference what they say.
+    pub fn is_countable(&self) -> bool {
+        let asks_each = {
+            let Conditions {
+                threshold,
+                resolve,
+                absent,
+                first_seen,
+                max_keys: _,
+                inhibited_by,
+                active: _,
+            } = &self.conditions;
+            threshold.is_some()
+                || matches!(resolve, Some(Resolve::Record { .. }))
+                || absent.is_some()
+                || first_seen.is_some()
+                || !inhibited_by.is_empty()
+        };
+        let is_told_apart = !self.by.is_empty() || self.severity_of.is_some();
+        let is_held_back = self.debounce != Debounce::None;
+        is_held_back && !asks_each && !is_told_apart && self.filter.is_empty()
     }
 
     /// The rule as it looks for what ends its incidents, if a record does that.

@@ -15,6 +15,8 @@ mod diagnostics;
 
 mod messages;
 
+mod counted;
+
 mod world;
 
 mod simulation;

@@ -52,6 +52,7 @@ fn event(rule: &Rule, line: &str, captures: &[(&str, &str)], source: &str, at: W
         at,
         sample: Arc::new(sample),
         source: source.into(),
+        besides: None,
     }
 }
 
@@ -217,6 +218,7 @@ fn found(fields: &str, reason: Reason, exit_status: i32, said: &str) -> String {
         at: seconds_after_noon(0),
         sample: judged.sample,
         source: "check_disk".into(),
+        besides: None,
     };
     let mut tally = Tally::of(&event);
     tally.count = u64::from(reason != Reason::Resolved);

@@ -83,6 +83,7 @@ fn found(searcher: &Searcher, file: &[u8], lengths: &[usize]) -> Vec<(u64, u64)>
             before: &file[..offset],
             skipping,
             ending: Ending::Leave,
+            may_count: false,
         };
         let scanned = scan(region, searcher);
         let upto = usize::try_from(scanned.upto).expect("files are small");

@@ -35,6 +35,7 @@ pub fn posts(
         sample: judged.sample.clone(),
         source: (rule.check.as_ref())
             .map_or("exec".into(), |check| super::source_of(check, redactor)),
+        besides: None,
     };
     let draft = Draft {
         reason,

@@ -458,6 +458,7 @@ impl Checks {
             at,
             sample: judged.sample,
             source: source_of(check, redactor),
+            besides: None,
         };
         let was_plain = standing.is_plain();
         let before = (standing.problem.is_some(), standing.muted);

@@ -33,6 +33,7 @@ pub(super) fn event_of(
         at: now.wall,
         sample: latest.sample.clone(),
         source: latest.source.clone(),
+        besides: None,
     }
 }
 

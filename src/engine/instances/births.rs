@@ -104,5 +104,6 @@ pub(super) fn missed(case: &Case<'_>) -> Event {
         at: case.now.wall,
         sample: Arc::new(sample),
         source,
+        besides: None,
     }
 }

@@ -111,6 +111,7 @@ mod tests {
             at: Wall(secs * 1_000_000),
             sample: Arc::new(sample),
             source: "/a".into(),
+            besides: None,
         }
     }
 

@@ -55,21 +55,21 @@ impl Tally {
     pub fn of(event: &Event) -> Self {
         let shown = Shown::of(event);
         Self {
-            count: 1,
+            count: event.count(),
             birth: event.id,
-            first: event.at,
-            last: event.at,
+            first: event.first(),
+            last: event.last(),
             worst: event.severity,
             different: vec![shown.clone()],
             latest: shown,
         }
     }
 
-    /// Counts one more.
+    /// Counts one more, with those that it stands for.
     pub fn add(&mut self, event: &Event) {
-        self.count += 1;
-        self.first = self.first.min(event.at);
-        self.last = self.last.max(event.at);
+        self.count += event.count();
+        self.first = self.first.min(event.first());
+        self.last = self.last.max(event.last());
         self.worst = self.worst.max(event.severity);
         self.latest = Shown::of(event);
         let is_new = self.different.len() < SAMPLES_MAX
@@ -81,9 +81,9 @@ impl Tally {
 
     /// Counts an event that stands for what is `counted`.
     pub fn count_in(&mut self, event: &Event, counted: &Self) {
-        match counted.count {
-            1 => self.add(event),
-            _ => self.merge(counted),
+        match counted.count == event.count() {
+            true => self.add(event),
+            false => self.merge(counted),
         }
     }
 

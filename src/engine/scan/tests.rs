@@ -41,6 +41,7 @@ fn hits_of(searcher: &Searcher, file: &[u8], lengths: &[(usize, Ending)]) -> Vec
             before: &file[..offset],
             skipping,
             ending,
+            may_count: false,
         };
         let scanned = scan(region, searcher);
         hits.extend(scanned.hits.iter().map(|hit| {
@@ -67,6 +68,7 @@ fn found_in(file: &[u8], n_bytes: usize, pattern: &str) -> Vec<(u64, String)> {
             before: &file[offset.saturating_sub(64)..offset],
             skipping,
             ending: Ending::Leave,
+            may_count: false,
         };
         let scanned = scan(region, &matcher);
         found.extend((scanned.hits.iter()).map(|hit| (hit.start, hit.sample.line.clone())));
@@ -102,6 +104,7 @@ fn d5_d16_line_ends_are_split_at_every_edge() {
             before: &[],
             skipping: false,
             ending: Ending::Leave,
+            may_count: false,
         };
         let first = scan(region(head, 0), &matcher);
         let upto = usize::try_from(first.upto).unwrap();
@@ -144,6 +147,7 @@ fn d7_an_over_long_line_goes_on_after_the_end_of_the_file() {
         before: &[],
         skipping,
         ending: Ending::Take,
+        may_count: false,
     };
     let first = scan(region(&head[..REGION_BYTES_MAX], 0, false), &matcher);
     assert!(first.skipping && first.hits.len() == 1 && first.n_cut == 1);
@@ -193,6 +197,7 @@ fn d15_a_line_is_cut_between_characters() {
             before: &[],
             skipping: false,
             ending: Ending::Leave,
+            may_count: false,
         };
         let scanned = scan(region, &matcher("\u{1f600}$"));
         assert_eq!((scanned.hits.len(), scanned.n_cut), (1, 1), "{n_before}");
@@ -228,6 +233,7 @@ fn c5_a_hole_before_a_line_is_jumped_over() {
         before: &[],
         skipping: false,
         ending: Ending::Leave,
+        may_count: false,
     };
     let scanned = scan(region, &matcher("ERROR"));
     assert_eq!((scanned.upto, scanned.n_unfinished), (0, 100));
@@ -275,6 +281,7 @@ fn d18_offsets_beyond_4_gib() {
         before: b"before\n",
         skipping: false,
         ending: Ending::Leave,
+        may_count: false,
     };
     let scanned = scan(region, &matcher("ERROR"));
     assert_eq!(

@@ -407,6 +407,8 @@ impl Schedule {
                         head: stream.identity.head.last().copied(),
                         skipping: stream.skipping,
                         ending: stream.ending(now),
+                        // Which of them are nobody's is told by where each stands.
+                        may_count: stream.joined.is_empty(),
                         searcher: stream.following.searcher.clone(),
                         epoch: self.epoch,
                     }));

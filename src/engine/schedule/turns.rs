@@ -149,6 +149,8 @@ pub struct Read {
     pub skipping: bool,
     /// What to do with an unfinished line.
     pub ending: Ending,
+    /// Whether hits of which nothing but their number matters may be told by that.
+    pub may_count: bool,
     /// How it is read, and what to search for.
     pub searcher: Arc<Searcher>,
     /// Which rule set `searcher` was made of.
@@ -164,6 +166,7 @@ impl Read {
             before,
             skipping: self.skipping,
             ending: self.ending,
+            may_count: self.may_count,
         }
     }
 }

@@ -226,6 +226,7 @@ impl<'a> Past<'a> {
                     true => Ending::Take,
                     false => Ending::Leave,
                 },
+                may_count: false,
             };
             let scanned = search(&reader.read, region);
             // A last line without an end is as good as any other.

@@ -85,6 +85,21 @@ pub struct Match {
     pub captures: Vec<(Arc<str>, String)>,
 }
 
+/// A record that one rule may hit: it looks as if, and its regexes were not tried yet.
+#[derive(Debug)]
+pub struct Trial<'t> {
+    matcher: &'t Matcher,
+    /// The rule's place in the list that the matcher was made of.
+    pub rule: usize,
+    /// The line in the region, with its ending.
+    pub line: Range<usize>,
+    /// The record: the line without its ending, and not beyond `line_max`.
+    pub record: Range<usize>,
+    searched: &'t Record<'t>,
+    /// Which of the rule's patterns may be found in it.
+    patterns: &'t [u32],
+}
+
 /// Where in a text a pattern may be found, and its number.
 pub(super) type Hint = (usize, u32);
 
@@ -168,10 +183,37 @@ impl Matcher {
     /// Finds every hit in a region of whole lines (the last may lack its ending),
     /// in the order of lines, then of rules.
     pub fn search(&self, region: &[u8], on_match: &mut dyn FnMut(Match)) {
+        self.try_all(region, &mut |trial| {
+            trial.hit().into_iter().for_each(&mut *on_match);
+        });
+    }
+
+    /// Tells of every record that a rule may hit, in the order of lines, then of rules.
+    /// What is not told of is no hit.
+    pub fn try_all(&self, region: &[u8], on_trial: &mut dyn FnMut(&Trial<'_>)) {
         self.candidates(region, &mut |found| {
             let record = Record::new(&region[found.range.clone()]);
-            self.search_in(&record, found.line, found.range, found.patterns, on_match);
+            self.try_in(&record, found.line, found.range, found.patterns, on_trial);
         });
+    }
+
+    /// The hit of one rule on a record of a region, if it is one, whatever words it holds.
+    pub fn hit_in(
+        &self,
+        rule: usize,
+        region: &[u8],
+        line: Range<usize>,
+        record: Range<usize>,
+    ) -> Option<Match> {
+        let patterns: Vec<u32> = (0..self.owners.len() as u32)
+            .filter(|number| self.owners[*number as usize].0 == rule)
+            .collect();
+        let searched = Record::new(&region[record.clone()]);
+        let mut hit = None;
+        self.try_in(&searched, line, record, &patterns, &mut |trial| {
+            hit = trial.hit();
+        });
+        hit
     }
 
     /// Tells which regexes are tried on which lines of a region to find its hits: the line,
@@ -294,7 +336,9 @@ impl Matcher {
         patterns.extend(&self.wordless);
         patterns.sort_unstable();
         let (record, whole) = (Record::new(record), 0..record.len());
-        self.search_in(&record, whole.clone(), whole, &patterns, on_match);
+        self.try_in(&record, whole.clone(), whole, &patterns, &mut |trial| {
+            trial.hit().into_iter().for_each(&mut *on_match);
+        });
     }
 
     /// Tells whether a line, or any part of it, may be a record that hits. The answer
@@ -312,33 +356,55 @@ impl Matcher {
         !hints.is_empty()
     }
 
-    fn search_in(
+    fn try_in(
         &self,
-        record: &Record<'_>,
+        searched: &Record<'_>,
         line: Range<usize>,
-        range: Range<usize>,
+        record: Range<usize>,
         patterns: &[u32],
-        on_match: &mut dyn FnMut(Match),
+        on_trial: &mut dyn FnMut(&Trial<'_>),
     ) {
-        let mut redacted = None;
-        let owner_of = |number: u32| self.owners[number as usize];
-        for patterns in patterns.chunk_by(|one, other| owner_of(*one).0 == owner_of(*other).0) {
-            let (rule, _) = owner_of(patterns[0]);
-            let nths = patterns.iter().map(|number| owner_of(*number).1);
-            let Some(captures) = self.rules[rule].hit(record, nths, &self.redactor) else {
-                continue;
-            };
-            if redacted.is_none() {
-                redacted = record.redacted(&self.redactor);
-            }
-            on_match(Match {
-                rule,
+        let rule_of = |number: u32| self.owners[number as usize].0;
+        for patterns in patterns.chunk_by(|one, other| rule_of(*one) == rule_of(*other)) {
+            on_trial(&Trial {
+                matcher: self,
+                rule: rule_of(patterns[0]),
                 line: line.clone(),
-                record: range.clone(),
-                redacted: redacted.clone(),
-                captures,
+                record: record.clone(),
+                searched,
+                patterns,
             });
         }
+    }
+}
+
+impl Trial<'_> {
+    /// Whether the rule hits the record.
+    pub fn is_hit(&self) -> bool {
+        self.rule().is_hit(self.searched, self.candidates())
+    }
+
+    /// The hit, if it is one, with what it captures.
+    pub fn hit(&self) -> Option<Match> {
+        let redactor = &self.matcher.redactor;
+        let captures = (self.rule()).hit(self.searched, self.candidates(), redactor)?;
+        Some(Match {
+            rule: self.rule,
+            line: self.line.clone(),
+            record: self.record.clone(),
+            redacted: self.searched.redacted(redactor),
+            captures,
+        })
+    }
+
+    fn rule(&self) -> &Patterns {
+        &self.matcher.rules[self.rule]
+    }
+
+    /// The places of the rule's patterns that may be found.
+    fn candidates(&self) -> impl Iterator<Item = usize> {
+        let nth = |number: &u32| self.matcher.owners[*number as usize].1;
+        self.patterns.iter().map(nth)
     }
 }
 

@@ -12,12 +12,15 @@ use crate::secrets::{REDACTED, Redactor, Secrets};
 pub(super) const CAPTURE_CHARS_MAX: usize = 1_000;
 
 /// A record as patterns see it.
+#[derive(Debug)]
 pub(super) struct Record<'a> {
     pub(super) bytes: &'a [u8],
     /// The same with bad bytes replaced, if it has any.
     pub(super) replaced: Option<String>,
     /// What of the text is secret: looked for when the record first is a hit.
     secrets: OnceCell<Secrets>,
+    /// The text without them, if there are any: the same for all rules that it is a hit of.
+    redacted: OnceCell<Option<Arc<str>>>,
 }
 
 impl Patterns {
@@ -31,8 +34,22 @@ impl Patterns {
     ) -> Option<Vec<(Arc<str>, String)>> {
         let mut patterns = candidates.into_iter().map(|nth| &self.matches[nth]);
         let captures = patterns.find_map(|pattern| record.captures(pattern, redactor))?;
-        let is_excepted = self.excepts.iter().any(|pattern| record.holds(pattern));
-        (!is_excepted).then_some(captures)
+        (!self.is_excepted(record)).then_some(captures)
+    }
+
+    /// Whether the record is a hit, without looking for what it captures. Of the patterns
+    /// only those at these places may be found in it.
+    pub(super) fn is_hit(
+        &self,
+        record: &Record<'_>,
+        candidates: impl IntoIterator<Item = usize>,
+    ) -> bool {
+        let mut patterns = candidates.into_iter().map(|nth| &self.matches[nth]);
+        patterns.any(|pattern| record.holds(pattern)) && !self.is_excepted(record)
+    }
+
+    pub(super) fn is_excepted(&self, record: &Record<'_>) -> bool {
+        self.excepts.iter().any(|pattern| record.holds(pattern))
     }
 }
 
@@ -46,6 +63,7 @@ impl<'a> Record<'a> {
             bytes,
             replaced,
             secrets: OnceCell::new(),
+            redacted: OnceCell::new(),
         }
     }
 
@@ -64,8 +82,11 @@ impl<'a> Record<'a> {
 
     /// The record as text without its secrets, if it has any.
     pub(super) fn redacted(&self, redactor: &Redactor) -> Option<Arc<str>> {
-        let (secrets, text) = (self.secrets(redactor), self.text());
-        (!secrets.is_empty()).then(|| secrets.hide(text, 0..text.len()).into())
+        let redacted = self.redacted.get_or_init(|| {
+            let (secrets, text) = (self.secrets(redactor), self.text());
+            (!secrets.is_empty()).then(|| secrets.hide(text, 0..text.len()).into())
+        });
+        redacted.clone()
     }
 
     /// A part of the searched bytes as text without secrets.

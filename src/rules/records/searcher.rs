@@ -8,13 +8,14 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::super::Rule;
 use super::super::journal::Entry;
-use super::super::pattern::{Match, Matcher, Patterns};
+use super::super::pattern::{Match, Matcher, Patterns, Trial};
 use super::conditions::Where;
 use super::parsed::{self, Fields};
 use super::reading::{Format, Reading};
@@ -64,6 +65,8 @@ pub struct Searcher {
     reading: Reading,
     selectors: Vec<Selector>,
     contexts: Vec<Context>,
+    /// Of which rules many hits are only counted.
+    countable: Vec<bool>,
     /// Of the selectors that have patterns.
     matcher: Matcher,
     with_patterns: Vec<usize>,
@@ -170,12 +173,16 @@ impl Searcher {
             kept: rule.kept.clone(),
         });
         let contexts = rules.iter().map(|rule| rule.context).collect();
-        Self::of(
+        let searcher = Self::of(
             reading.unwrap_or_default(),
             selectors.collect(),
             contexts,
             redactor,
-        )
+        );
+        Self {
+            countable: rules.iter().map(|rule| rule.is_countable()).collect(),
+            ..searcher
+        }
     }
 
     /// Makes ready what selects records; each selector may have its context.
@@ -200,6 +207,7 @@ impl Searcher {
         Self {
             reading,
             contexts,
+            countable: Vec::new(),
             matcher,
             with_patterns,
             without_patterns,
@@ -219,6 +227,13 @@ impl Searcher {
         self.contexts.get(rule).copied().unwrap_or_default()
     }
 
+    /// Whether lines around a hit are wanted by any rule.
+    pub fn looks_around(&self) -> bool {
+        self.contexts
+            .iter()
+            .any(|wanted| *wanted != Context::default())
+    }
+
     /// Whether lines before a hit are wanted by any rule.
     pub fn looks_back(&self) -> bool {
         self.contexts.iter().any(|context| context.before > 0)
@@ -229,16 +244,44 @@ impl Searcher {
         &self.redactor
     }
 
-    /// Finds every hit in a region of whole lines of plain text (the last may lack its
-    /// ending), in the order of lines.
-    pub fn search_region(&self, region: &[u8], on_match: &mut dyn FnMut(Match)) {
-        self.matcher.search(region, &mut |mut found| {
-            found.rule = self.with_patterns[found.rule];
-            let conditions = &self.selectors[found.rule].conditions;
-            if conditions.is_empty() || conditions.holds_for(&found.captures) {
-                on_match(found);
-            }
-        });
+    /// Tells of every record that a rule may hit, in a region of whole lines of plain text
+    /// (the last may lack its ending), in the order of lines.
+    pub fn try_all(&self, region: &[u8], on_trial: &mut dyn FnMut(&Trial<'_>)) {
+        self.matcher.try_all(region, on_trial);
+    }
+
+    /// The hit, if a record of plain text is one.
+    pub fn hit(&self, trial: &Trial<'_>) -> Option<Match> {
+        let rule = self.rule_of(trial);
+        let conditions = &self.selectors[rule].conditions;
+        let found = trial.hit()?;
+        let holds = conditions.is_empty() || conditions.holds_for(&found.captures);
+        holds.then_some(Match { rule, ..found })
+    }
+
+    /// A hit that is known for one, with all that is to be known of it: the line of a
+    /// region, and the record in it.
+    pub fn hit_again(
+        &self,
+        rule: usize,
+        region: &[u8],
+        line: Range<usize>,
+        record: Range<usize>,
+    ) -> Option<Match> {
+        let nth = self.with_patterns.binary_search(&rule).ok()?;
+        let found = self.matcher.hit_in(nth, region, line, record)?;
+        Some(Match { rule, ..found })
+    }
+
+    /// The rule that may hit a record: its place in the list that this was made of.
+    pub fn rule_of(&self, trial: &Trial<'_>) -> usize {
+        self.with_patterns[trial.rule]
+    }
+
+    /// Whether hits of a rule that come close together may be counted, and nothing else
+    /// be known of them than that they are hits, and when.
+    pub fn may_count(&self, rule: usize) -> bool {
+        self.countable.get(rule).copied().unwrap_or_default()
     }
 
     /// Finds every rule that selects a record.

@@ -359,6 +359,7 @@ impl Agent {
                 before: &bytes[offset.saturating_sub(LOOK_BACK_BYTES as usize)..offset],
                 skipping: read.skipping,
                 ending: read.ending,
+                may_count: read.may_count,
             },
             &read.searcher,
         );

@@ -19,6 +19,7 @@ fn around(
         before: &file[..offset],
         skipping: false,
         ending,
+        may_count: false,
     };
     let shown = |hit: &Hit| {
         let around = hit.sample.around.as_deref().cloned().unwrap_or_default();
@@ -58,6 +59,7 @@ fn lines_after_a_hit_are_waited_for() {
             before: &[],
             skipping: false,
             ending: Ending::Leave,
+            may_count: false,
         };
         let scanned = scan(region, &searcher);
         assert_eq!((scanned.upto, scanned.waits), (2, Waits::After), "{len}");

@@ -163,6 +163,7 @@ fn records_are_bounded() {
                         true => Ending::Take,
                         false => Ending::Leave,
                     },
+                    may_count: false,
                 };
                 let scanned = scan(region, &searcher);
                 assert!(
@@ -274,6 +275,7 @@ fn fields_of_json_and_logfmt() {
             before: &[],
             skipping: false,
             ending: Ending::Leave,
+            may_count: false,
         };
         let scanned = scan(region, &anchored);
         assert_eq!(scanned.hits.len(), 1, "{file}");
@@ -346,6 +348,7 @@ fn lines_longer_than_is_kept() {
         before: &[],
         skipping: false,
         ending: Ending::Leave,
+        may_count: false,
     };
     let scanned = scan(region, &searcher);
     assert_eq!((scanned.n_cut, scanned.hits.len()), (1, 2));
@@ -392,6 +395,7 @@ proptest! {
                     true => Ending::Pass,
                     false => Ending::Leave,
                 },
+                may_count: false,
             };
             let scanned = scan(region, &searcher);
             prop_assert!(scanned.upto >= offset as u64 && scanned.upto <= *len as u64);
@@ -422,6 +426,7 @@ fn found_as_it_grows(searcher: &Searcher, file: &[u8], lengths: &[(usize, Ending
                     true => ending,
                     false => Ending::Leave,
                 },
+                may_count: false,
             };
             let scanned = scan(region, searcher);
             found.extend(scanned.hits.iter().map(|hit| {
