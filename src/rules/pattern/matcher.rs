@@ -216,16 +216,6 @@ impl Matcher {
         hit
     }
 
-    /// Tells which regexes are tried on which lines of a region to find its hits: the line,
-    /// and the rule of the regex. What is not told of is not looked at more closely.
-    pub fn trials(&self, region: &[u8], on_trial: &mut dyn FnMut(Range<usize>, usize)) {
-        self.candidates(region, &mut |found| {
-            for number in found.patterns {
-                on_trial(found.line.clone(), self.owners[*number as usize].0);
-            }
-        });
-    }
-
     /// Finds the lines that patterns may be found in.
     fn candidates(&self, region: &[u8], on_line: &mut dyn FnMut(Candidate<'_>)) {
         if self.owners.is_empty() {

@@ -176,7 +176,9 @@ fn no_line_is_looked_at_without_a_reason() {
     let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 1000);
     let tried = |region: &[u8]| {
         let mut tried = Vec::new();
-        matcher.trials(region, &mut |line, rule| tried.push((line.start, rule)));
+        matcher.try_all(region, &mut |trial| {
+            tried.push((trial.line.start, trial.rule));
+        });
         tried
     };
     let quiet = "\
@@ -228,8 +230,8 @@ fn no_regex_is_tried_without_all_its_words() {
         checkpoint-3 is stalled\n";
     let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 1000);
     let mut tried = Vec::new();
-    matcher.trials(region.as_bytes(), &mut |line, rule| {
-        tried.push((region[..line.start].lines().count(), rule));
+    matcher.try_all(region.as_bytes(), &mut |trial| {
+        tried.push((region[..trial.line.start].lines().count(), trial.rule));
     });
     assert_eq!(tried, [(1, 0), (2, 1), (3, 1)]);
 
@@ -252,7 +254,7 @@ fn no_regex_without_words_is_tried_where_it_ends_otherwise() {
     let matcher = Matcher::new(&rules.iter().collect::<Vec<_>>(), 40);
     let tried = |line: &str| {
         let mut tried = Vec::new();
-        matcher.trials(line.as_bytes(), &mut |_, rule| tried.push(rule));
+        matcher.try_all(line.as_bytes(), &mut |trial| tried.push(trial.rule));
         tried
     };
     let nothing: [usize; 0] = [];
