@@ -116,6 +116,8 @@ pub(crate) struct World {
     read: BTreeSet<NodeId>,
     /// Files that were emptied, or made on an old number, before anything proved it.
     unprovable: BTreeSet<NodeId>,
+    /// Files that were cut before the place was read where a rule begins in them.
+    unplaced: BTreeSet<NodeId>,
     /// Until when something was in the way of reading.
     disturbed: Instant,
     /// When a request was made last.
@@ -190,6 +192,7 @@ impl World {
             proven: BTreeSet::new(),
             read: BTreeSet::new(),
             unprovable: BTreeSet::new(),
+            unplaced: BTreeSet::new(),
             disturbed: Instant::default(),
             requested: Instant::default(),
             n_minute_actions: (0, 0),

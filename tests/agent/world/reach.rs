@@ -1,5 +1,7 @@
 //! Which files the agent can still find, and what is lost with the others.
 
+use logcrier::rules::From;
+
 use super::files::{LineId, NodeId};
 use super::{READING_MAX, World, told};
 
@@ -31,8 +33,21 @@ impl World {
         }
     }
 
+    /// The end of a file is cut off. Where a rule begins at what was its end, and another
+    /// reads it from its beginning, only what stood there could tell that it is another end
+    /// now, and that may not have been read yet.
+    pub(crate) fn lost_end(&mut self, node: NodeId, last: Option<LineId>) {
+        let is_read = last.is_none_or(|line| self.oracle.is_handed(line));
+        let begins = |from: From| self.told.iter().any(|told| told.from == from);
+        if !is_read && begins(From::End) && begins(From::Beginning) {
+            self.unplaced.insert(node);
+        }
+    }
+
+    /// Whether nothing tells new lines of a file from those that rules do not want.
     pub(crate) fn is_unprovable(&self, node: NodeId) -> bool {
-        self.unprovable.contains(&node) && !self.proven.contains(&node)
+        let is_new = self.unprovable.contains(&node) && !self.proven.contains(&node);
+        is_new || self.unplaced.contains(&node)
     }
 
     /// Whether the disk knows of a file.

@@ -355,6 +355,9 @@ impl World {
         let spans = self.files.node(node).spans.clone();
         self.files.truncate(node, len, wall);
         self.lost_content(node, node);
+        if len > 0 {
+            self.lost_end(node, spans.last().map(|span| span.line));
+        }
         self.logs[log].cut = len > 0;
         let torn = self.logs[log].torn.as_mut();
         let torn = torn.and_then(|torn| Some((torn.start.take()?, torn.line)));
