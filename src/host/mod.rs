@@ -167,7 +167,12 @@ pub async fn run(
 ) -> Result<Ended, StartFault> {
     let wishes = setup.wishes;
     let chat = wishes.chat()?;
-    let opened = open(&wishes.state_dir, &setup.manager).await?;
+    // The journal's program takes as long to answer as all the rest of a start.
+    let (rules, opened) = tokio::join!(
+        resolved(&wishes.rules, &setup.command_env),
+        open(&wishes.state_dir, &setup.manager)
+    );
+    let opened = opened?;
     if let Some(copy) = &opened.set_aside {
         error!(
             copy = %copy.display(),
@@ -184,7 +189,6 @@ pub async fn run(
         Noticing::Polled => (None, None),
     };
     let own = own_directory(&state_dir).into_iter().collect();
-    let rules = resolved(&wishes.rules, &setup.command_env).await;
     let mut stdin = Stdin::new(&state_dir, &inputs);
     stdin.meet(rules.has_stdin())?;
     let files = Files::new(globs_of(&rules), watcher, own, stdin.copy());
