@@ -9,7 +9,8 @@
 //! does the same with files.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -114,11 +115,11 @@ pub struct StreamRecord {
     /// Part of the ids of its events.
     pub generation: StreamId,
     /// Where it was seen last. Bytes: stored apart from the rest.
-    #[serde(skip)]
-    pub path: PathBuf,
+    #[serde(skip, default = "nowhere")]
+    pub path: Arc<Path>,
     /// The name by which the rules follow it, even after it was renamed.
     #[serde(with = "name_bytes")]
-    pub name: PathBuf,
+    pub name: Arc<Path>,
     /// How it is read; the ordinary way if nothing is said.
     #[serde(default, skip_serializing_if = "ReadingKey::is_ordinary")]
     pub reading: ReadingKey,
@@ -151,7 +152,7 @@ pub struct StreamRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<StreamId>,
     /// An unfinished line that was taken before its end came.
-    pub taken: Option<Taken>,
+    pub taken: Option<Box<Taken>>,
     /// Rules that do not care for lines that end at or before a byte.
     pub joined: Joined,
 }
@@ -295,11 +296,16 @@ impl MessageRecord {
     }
 }
 
+fn nowhere() -> Arc<Path> {
+    Path::new("").into()
+}
+
 /// Names are bytes, not text.
 mod name_bytes {
-    use std::ffi::OsString;
-    use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-    use std::path::{Path, PathBuf};
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::path::Path;
+    use std::sync::Arc;
 
     use serde::{Deserialize as _, Deserializer, Serialize as _, Serializer};
 
@@ -307,9 +313,9 @@ mod name_bytes {
         name.as_os_str().as_bytes().serialize(to)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<PathBuf, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Path>, D::Error> {
         let bytes = Vec::<u8>::deserialize(from)?;
-        Ok(OsString::from_vec(bytes).into())
+        Ok(Path::new(OsStr::from_bytes(&bytes)).into())
     }
 }
 

@@ -80,10 +80,11 @@ pub struct Identity {
     pub place: Place,
     /// When it was made, if known.
     pub birth: Option<i64>,
-    /// Marks from the first byte on, shortest first.
-    pub head: Vec<Mark>,
+    /// Marks from the first byte on, shortest first. Of a hundred thousand files there
+    /// are as many lists: they have no room to spare.
+    pub head: Box<[Mark]>,
     /// Marks before positions, newest last.
-    pub marks: Vec<Mark>,
+    pub marks: Box<[Mark]>,
 }
 
 /// What the evidence says.
@@ -139,8 +140,8 @@ impl Identity {
         Self {
             place: facts.place,
             birth: facts.birth,
-            head: Vec::new(),
-            marks: Vec::new(),
+            head: Box::default(),
+            marks: Box::default(),
         }
     }
 
@@ -162,23 +163,33 @@ impl Identity {
     /// Remembers marks of a stretch just read, in rising order of their ends. Old
     /// ones thin out, so that the ladder reaches far back with few steps.
     pub fn climb(&mut self, marks: &[Mark]) {
+        let mut ladder = std::mem::take(&mut self.marks).into_vec();
         for mark in marks {
-            self.marks.retain(|old| old.end < mark.end);
-            self.marks.push(*mark);
+            ladder.retain(|old| old.end < mark.end);
+            ladder.push(*mark);
         }
-        while self.marks.len() > MARKS_MAX {
-            let newest = self.marks.last().map_or(0, |mark| mark.end);
+        while ladder.len() > MARKS_MAX {
+            let newest = ladder.last().map_or(0, |mark| mark.end);
             // The step whose loss leaves the smallest gap, relative to its age.
-            let step = (0..self.marks.len() - 1)
+            let step = (0..ladder.len() - 1)
                 .min_by_key(|&idx| {
-                    let below = idx.checked_sub(1).map_or(0, |i| self.marks[i].end);
-                    let gap = self.marks[idx + 1].end - below;
-                    let age = newest - self.marks[idx].end;
+                    let below = idx.checked_sub(1).map_or(0, |i| ladder[i].end);
+                    let gap = ladder[idx + 1].end - below;
+                    let age = newest - ladder[idx].end;
                     (gap.saturating_mul(1024) / (age + 1), idx)
                 })
                 .unwrap_or(0);
-            self.marks.remove(step);
+            ladder.remove(step);
         }
+        self.marks = ladder.into();
+    }
+
+    /// Remembers a stretch that begins at the first byte.
+    pub fn learn_head(&mut self, mark: Mark) {
+        let others = self.head.iter().filter(|old| old.end != mark.end);
+        let mut head: Vec<Mark> = others.copied().chain([mark]).collect();
+        head.sort_by_key(|mark| mark.end);
+        self.head = head.into();
     }
 
     /// Takes the hashes of the probes for those of the head: some of it may have been
@@ -191,8 +202,11 @@ impl Identity {
 
     /// Forgets all marks beyond an offset.
     pub fn cut(&mut self, offset: u64) {
-        self.marks.retain(|mark| mark.end <= offset);
-        self.head.retain(|mark| mark.end <= offset);
+        let kept = |marks: &[Mark]| {
+            let marks = marks.iter().filter(|mark| mark.end <= offset);
+            marks.copied().collect()
+        };
+        (self.head, self.marks) = (kept(&self.head), kept(&self.marks));
     }
 }
 
@@ -297,7 +311,7 @@ mod tests {
     fn known(facts: &Facts, text: &str, line_ends: &[usize]) -> Identity {
         let mut identity = Identity::of(facts);
         if text.len() >= 64 {
-            identity.head.push(Mark::of(&text.as_bytes()[..64], 0));
+            identity.learn_head(Mark::of(&text.as_bytes()[..64], 0));
         }
         for &end in line_ends {
             let start = end.saturating_sub(64);

@@ -12,7 +12,7 @@ use crate::rules::RuleKey;
 /// Rules that do not care for lines that end at or before a byte. On disk it is a map.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "BTreeMap<RuleKey, u64>", into = "BTreeMap<RuleKey, u64>")]
-pub struct Joined(Vec<(RuleKey, u64)>);
+pub struct Joined(Box<[(RuleKey, u64)]>);
 
 impl Joined {
     /// Up to which byte a rule does not care.
@@ -28,13 +28,12 @@ impl Joined {
 
     /// Keeps the bounds that `keeps`. Returns whether others went.
     pub fn retain(&mut self, keeps: impl Fn(u64) -> bool) -> bool {
-        let n_before = self.0.len();
-        self.0.retain(|(_, upto)| keeps(*upto));
-        if self.0.is_empty() {
-            // An emptied list keeps its memory, and most files have none.
-            self.0 = Vec::new();
+        if self.0.iter().all(|(_, upto)| keeps(*upto)) {
+            return false;
         }
-        self.0.len() < n_before
+        let bounds = std::mem::take(&mut self.0).into_iter();
+        self.0 = bounds.filter(|(_, upto)| keeps(*upto)).collect();
+        true
     }
 }
 

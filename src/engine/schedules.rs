@@ -55,6 +55,15 @@ impl Schedules {
     /// Takes up the files of an earlier life. Everything is listed first.
     pub fn new(rules: &Arc<RuleSet>, noticing: Noticing, mut start: Start, now: Moment) -> Self {
         let streams = std::mem::take(&mut start.streams);
+        let readings = readings_of(rules);
+        // Where there is one reading only, it joins nobody: there may be a hundred
+        // thousand files, and their records are not kept twice.
+        let joins =
+            readings.len() > 1 || (streams.values()).any(|it| !readings.contains(&it.reading));
+        let known: Vec<StreamRecord> = match joins {
+            true => streams.values().cloned().collect(),
+            false => Vec::new(),
+        };
         let mut schedules = Self {
             by_reading: BTreeMap::new(),
             next_id: start.next_id,
@@ -68,11 +77,11 @@ impl Schedules {
         };
         let mut by_reading: BTreeMap<ReadingKey, BTreeMap<StreamId, StreamRecord>> =
             BTreeMap::new();
-        for (id, record) in streams.clone() {
+        for (id, record) in streams {
             let reading = by_reading.entry(record.reading.clone()).or_default();
             reading.insert(id, record);
         }
-        for reading in readings_of(rules) {
+        for reading in readings {
             let streams = by_reading.remove(&reading).unwrap_or_default();
             schedules.add(rules, reading, streams, now);
         }
@@ -80,7 +89,7 @@ impl Schedules {
             .into_values()
             .flat_map(BTreeMap::into_keys)
             .collect();
-        schedules.join_all(streams.values());
+        schedules.join_all(known.iter());
         schedules.start.from_the_end = false;
         schedules
     }
@@ -387,12 +396,11 @@ impl Schedules {
 
     /// The streams that changed since the last call, and those that are gone.
     pub fn take_dirty(&mut self) -> (Vec<StreamRecord>, Vec<StreamId>) {
-        let mut changed = Vec::new();
+        let n_dirty = self.by_reading.values().map(Schedule::n_dirty).sum();
+        let mut changed = Vec::with_capacity(n_dirty);
         let mut gone: Vec<StreamId> = std::mem::take(&mut self.gone).into_iter().collect();
         for schedule in self.by_reading.values_mut() {
-            let (records, ids) = schedule.take_dirty();
-            changed.extend(records);
-            gone.extend(ids);
+            schedule.take_dirty(&mut changed, &mut gone);
         }
         (changed, gone)
     }

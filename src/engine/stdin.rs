@@ -162,7 +162,8 @@ impl Engine {
 impl Stream {
     /// Whether all is taken of what ends there.
     fn has_ended(&self, end: Reach) -> bool {
-        let n_taken = (self.unfinished.filter(|left| left.taken)).map_or(0, |left| left.n_bytes);
+        let n_taken =
+            (self.unfinished.as_deref().filter(|left| left.taken)).map_or(0, |left| left.n_bytes);
         self.place() == end.copy && self.offset + n_taken >= end.upto
     }
 }

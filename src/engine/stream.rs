@@ -65,7 +65,7 @@ pub struct Stream {
     /// When it was last written, as far as it was seen.
     pub modified: i64,
     /// An unfinished line that was taken before its end came.
-    pub taken: Option<Taken>,
+    pub taken: Option<Box<Taken>>,
     /// Rules that do not care for lines that end at or before a byte.
     pub joined: Joined,
     /// The rules that follow it.
@@ -78,16 +78,13 @@ pub struct Stream {
     /// Something happened while it was busy.
     pub again: bool,
     /// What is left at its end.
-    pub unfinished: Option<Unfinished>,
+    pub unfinished: Option<Box<Unfinished>>,
     /// Records that were not of their format, since the start of the agent.
     pub n_unparsed: u64,
     /// The file that stood at its path before: it may have been copied from there.
     pub heir_of: Option<StreamId>,
-    /// The file whose marks the look under way is about, if it is that one or one
-    /// that it was an heir of itself.
-    pub asked_of: Option<StreamId>,
-    /// Those marks.
-    pub asked: Vec<Mark>,
+    /// What the look under way asks of it for the sake of another file.
+    pub asked: Option<Box<Asked>>,
     /// Whether neither a name nor an open descriptor leads to it: only what it was
     /// read up to is needed still.
     pub is_memory: bool,
@@ -133,6 +130,16 @@ pub struct Stream {
     pub is_held: bool,
     /// The file that is to be read first: an older generation of the same log.
     pub follows: Option<StreamId>,
+}
+
+/// What is asked of a file that may have the content of another.
+#[derive(Debug)]
+pub struct Asked {
+    /// The other file: the one that stood at its path before, or one that this was an
+    /// heir of itself; or the one among whose kin it is looked at.
+    pub of: StreamId,
+    /// The other's marks.
+    pub marks: Box<[Mark]>,
 }
 
 /// The rules that follow a file.
@@ -255,8 +262,7 @@ impl Stream {
             unfinished: None,
             n_unparsed: 0,
             heir_of: None,
-            asked_of: None,
-            asked: Vec::new(),
+            asked: None,
             is_memory: false,
             unread: None,
             deleted: None,
@@ -283,7 +289,7 @@ impl Stream {
 
     /// Goes on with a file from an earlier life.
     pub fn restored(record: StreamRecord, following: Arc<Following>) -> Self {
-        let name: Arc<Path> = record.name.as_path().into();
+        let name = record.name;
         let facts = Facts {
             place: record.identity.place,
             ..Facts::default()
@@ -312,9 +318,9 @@ impl Stream {
             size: record.size,
             taken: record.taken,
             joined: record.joined,
-            path: match record.path == record.name {
+            path: match record.path == name {
                 true => name.clone(),
-                false => record.path.into(),
+                false => record.path,
             },
             ..Self::new(record.id, name, &facts, following)
         }
@@ -325,8 +331,8 @@ impl Stream {
         StreamRecord {
             id: self.id,
             generation: self.generation,
-            path: self.path.to_path_buf(),
-            name: self.name.to_path_buf(),
+            path: self.path.clone(),
+            name: self.name.clone(),
             reading: self.following.searcher.reading().key(),
             rotated: self.naming != Naming::Here,
             overwritten: self.is_ghost(),
@@ -428,15 +434,16 @@ impl Stream {
 
     /// Whether there is nothing more to search for now.
     pub fn is_read(&self) -> bool {
-        self.is_binary || self.n_behind() <= self.unfinished.map_or(0, |line| line.n_bytes)
+        let n_left = (self.unfinished.as_deref()).map_or(0, |left| left.n_bytes);
+        self.is_binary || self.n_behind() <= n_left
     }
 
     /// How the next read should treat an unfinished line.
     pub fn ending(&self, now: Moment) -> Ending {
-        match self.unfinished {
+        match self.unfinished.as_deref() {
             // What is compressed does not grow.
             Some(left) if !left.taken && self.packing.is_some() => self.ending_of(left.waits),
-            Some(left) if self.patience_of(&left).is_some_and(|until| until <= now) => {
+            Some(left) if self.patience_of(left).is_some_and(|until| until <= now) => {
                 self.ending_of(left.waits)
             }
             _ => Ending::Leave,
@@ -496,9 +503,9 @@ impl Stream {
         if let Some(unread) = &self.unread {
             return unread.retry;
         }
-        let unfinished = (self.unfinished)
+        let unfinished = (self.unfinished.as_deref())
             .filter(|_| self.packing.is_none())
-            .and_then(|left| self.patience_of(&left));
+            .and_then(|left| self.patience_of(left));
         let deleted = self.deleted.map(|since| since.after(DELETED));
         let grows = self.grows.map(|(_, since)| since.after(GROWING));
         [unfinished, deleted, grows].into_iter().flatten().min()
@@ -512,7 +519,7 @@ impl Stream {
         scanned: Scanned,
         searched: &[Searched],
     ) -> Vec<Hit> {
-        let before = self.unfinished.filter(|left| {
+        let before = self.unfinished.take().filter(|left| {
             let is_as_it_was = left.waits == Waits::After || left.n_own == scanned.n_own;
             self.offset == scanned.upto && left.waits == scanned.waits && is_as_it_was
         });
@@ -532,7 +539,7 @@ impl Stream {
         self.skipping = scanned.skipping;
         self.size = self.size.max(self.offset + scanned.n_unfinished);
         for mark in scanned.head {
-            self.learn_head(mark);
+            self.identity.learn_head(mark);
         }
         self.identity.climb(&scanned.marks);
         self.joined.retain(|from| from > scanned.upto);
@@ -541,10 +548,12 @@ impl Stream {
         }
         if ending == Ending::Take && scanned.n_unfinished > 0 {
             let offset = self.offset;
-            let taken = self.taken.get_or_insert_with(|| Taken {
-                start: offset,
-                mark: None,
-                rules: BTreeSet::new(),
+            let taken = self.taken.get_or_insert_with(|| {
+                Box::new(Taken {
+                    start: offset,
+                    mark: None,
+                    rules: BTreeSet::new(),
+                })
             });
             taken.mark = scanned.rest;
             let unfinished = hits.iter().filter(|hit| hit.unfinished);
@@ -555,29 +564,15 @@ impl Stream {
         if !has_old_lines {
             self.n_unparsed += scanned.n_unparsed;
         }
-        self.unfinished = (scanned.n_unfinished > 0).then(|| Unfinished {
-            n_bytes: scanned.n_unfinished,
-            n_own: scanned.n_own,
-            waits: scanned.waits,
-            since: before.map_or(now, |left| left.since),
-            taken: before.is_some_and(|left| left.taken || ending == Ending::Take),
+        self.unfinished = (scanned.n_unfinished > 0).then(|| {
+            Box::new(Unfinished {
+                n_bytes: scanned.n_unfinished,
+                n_own: scanned.n_own,
+                waits: scanned.waits,
+                since: before.as_ref().map_or(now, |left| left.since),
+                taken: before.is_some_and(|left| left.taken || ending == Ending::Take),
+            })
         });
         hits
-    }
-
-    /// Remembers a stretch that begins at the first byte.
-    pub fn learn_head(&mut self, mark: Mark) {
-        match self
-            .identity
-            .head
-            .iter_mut()
-            .find(|old| old.end == mark.end)
-        {
-            Some(old) => *old = mark,
-            None => {
-                self.identity.head.push(mark);
-                self.identity.head.sort_by_key(|mark| mark.end);
-            }
-        }
     }
 }

@@ -4,9 +4,10 @@
 //! is durable. People can look inside with `sqlite3`; what they find are names of
 //! spaces, never an address or a token.
 
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -470,8 +471,12 @@ fn load(connection: &Connection) -> Result<Image, Unreadable> {
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         let mut record: crate::engine::commit::StreamRecord = parse(row)?;
-        let path: Vec<u8> = row.get(1)?;
-        record.path = PathBuf::from(std::ffi::OsString::from_vec(path));
+        let path = (row.get_ref(1)?.as_blob()).map_err(|_| Unreadable::Damaged)?;
+        let path = Path::new(OsStr::from_bytes(path));
+        record.path = match *path == *record.name {
+            true => record.name.clone(),
+            false => path.into(),
+        };
         image.streams.insert(record.id, record);
     }
     let mut statement = connection.prepare("SELECT detail FROM instances")?;

@@ -86,11 +86,13 @@ impl Schedule {
         let Some(heir_of) = stream.heir_of.take() else {
             return false;
         };
-        let asked = std::mem::take(&mut stream.asked);
-        let Some(old) = stream.asked_of.and_then(|old| self.streams.get(&old)) else {
+        let Some(asked) = stream.asked.take() else {
             return false;
         };
-        if old.evidence() != asked {
+        let Some(old) = self.streams.get(&asked.of) else {
+            return false;
+        };
+        if *old.evidence() != *asked.marks {
             // The other was read on meanwhile: the evidence is of yesterday.
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.heir_of = Some(heir_of);
@@ -386,7 +388,7 @@ impl Stream {
             .and_then(|taken| taken.mark)
             .map(|mark| {
                 let mut known = self.identity.clone();
-                known.marks.push(mark);
+                known.marks = [&*known.marks, &[mark]].concat().into();
                 (known, mark.end)
             });
         is_proof(&self.identity, self.offset)

@@ -22,7 +22,7 @@ use crate::engine::identity::{Facts, Mark};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing, Rank};
 use crate::engine::schedule::Entry;
-use crate::engine::stream::{Kin, Naming, Phase, Stream, Unread};
+use crate::engine::stream::{Asked, Kin, Naming, Phase, Stream, Unread};
 use crate::engine::time::Moment;
 
 /// Kin that one search looks at, the newest ones.
@@ -222,9 +222,10 @@ impl Schedule {
             return None;
         };
         let asked = match search.is_deep || lost.identity.head.is_empty() {
-            true => lost.evidence(),
+            true => lost.evidence().into(),
             false => lost.identity.head.clone(),
         };
+        let of = lost.id;
         let stream = self.streams.get_mut(&id)?;
         stream.phase = Phase::Looking;
         let look = LookAt {
@@ -234,7 +235,7 @@ impl Schedule {
             packing: stream.packing,
             stretches: asked.iter().map(|mark| (mark.start, mark.end)).collect(),
         };
-        stream.asked = asked;
+        stream.asked = Some(Box::new(Asked { of, marks: asked }));
         Some(look)
     }
 
@@ -243,7 +244,7 @@ impl Schedule {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let asked = std::mem::take(&mut stream.asked);
+        let asked = stream.asked.take();
         let Some(of) = stream.follows else {
             return;
         };
@@ -291,7 +292,8 @@ impl Schedule {
         };
         let is_deep = search.is_deep || head.is_empty();
         search.is_deep = false;
-        if (!is_deep && asked != *head) || (is_deep && asked != all) {
+        let asked = asked.map_or_else(Box::default, |asked| asked.marks);
+        if (!is_deep && asked != *head) || (is_deep && *asked != *all) {
             // The file was read on meanwhile: the evidence is of yesterday.
             return self.wake(id);
         }
@@ -503,7 +505,7 @@ impl Schedule {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let is_over = at_end && stream.unfinished.is_none_or(|line| line.taken);
+        let is_over = at_end && stream.unfinished.as_ref().is_none_or(|line| line.taken);
         if is_over {
             return self.forget(id);
         }

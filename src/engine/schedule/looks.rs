@@ -8,7 +8,7 @@ use super::{Fault, Look, LookAt, Notice, Schedule, Turn};
 use crate::engine::identity::{self, Facts, HEAD_BYTES, Mark, Verdict};
 use crate::engine::ids::StreamId;
 use crate::engine::scan::Ending;
-use crate::engine::stream::{DELETED, Naming, Phase, Stream};
+use crate::engine::stream::{Asked, DELETED, Naming, Phase, Stream};
 use crate::engine::time::Moment;
 
 /// Rotated files kept open per path after they were read to their end: their
@@ -44,11 +44,13 @@ impl Schedule {
             (stream.is_copy, stream.grows) = (false, None);
             self.dirty.insert(id);
         }
-        stream.asked_of = match heirship {
-            Heirship::Of(old) => Some(old),
-            Heirship::Own | Heirship::Unsettled => None,
+        stream.asked = match (heirship, &inherited) {
+            (Heirship::Of(of), Some(marks)) => {
+                let marks = marks.as_slice().into();
+                Some(Box::new(Asked { of, marks }))
+            }
+            (Heirship::Of(_) | Heirship::Own | Heirship::Unsettled, _) => None,
         };
-        stream.asked = inherited.clone().unwrap_or_default();
         let marks = inherited.unwrap_or_else(|| stream.identity.probes());
         let mut stretches: Vec<(u64, u64)> =
             marks.iter().map(|mark| (mark.start, mark.end)).collect();
@@ -200,7 +202,7 @@ impl Schedule {
             .zip(look.hashes.get(n_probes..).unwrap_or_default())
         {
             if let Some(hash) = hash {
-                stream.learn_head(Mark {
+                stream.identity.learn_head(Mark {
                     start: 0,
                     end: *end,
                     hash: *hash,
@@ -230,7 +232,7 @@ impl Schedule {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        let waits = stream.unfinished.is_some_and(|line| !line.taken);
+        let waits = stream.unfinished.as_ref().is_some_and(|line| !line.taken);
         if facts.links == 0 && !waits {
             let since = *stream.deleted.get_or_insert(now);
             if since.after(DELETED) > now {

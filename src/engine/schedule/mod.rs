@@ -485,10 +485,13 @@ impl Schedule {
         self.n_dirty_bytes
     }
 
-    /// The streams that changed since the last call, and those that are gone.
-    pub fn take_dirty(&mut self) -> (Vec<StreamRecord>, Vec<StreamId>) {
-        let mut changed = Vec::new();
-        let mut gone = Vec::new();
+    /// How many streams changed or are gone since they were taken last.
+    pub(super) fn n_dirty(&self) -> usize {
+        self.dirty.len()
+    }
+
+    /// Adds the streams that changed since the last call, and those that are gone.
+    pub(super) fn take_dirty(&mut self, changed: &mut Vec<StreamRecord>, gone: &mut Vec<StreamId>) {
         for id in std::mem::take(&mut self.dirty) {
             match self.streams.get(&id) {
                 // What is held is nothing yet.
@@ -498,10 +501,9 @@ impl Schedule {
             }
         }
         self.n_dirty_bytes = 0;
-        (changed, gone)
     }
 
-    /// Takes back what [`take_dirty`](Self::take_dirty) gave: it was not committed.
+    /// Takes back what `take_dirty` gave: it was not committed.
     pub fn mark_dirty(&mut self, streams: impl IntoIterator<Item = StreamId>) {
         self.dirty.extend(streams);
     }

@@ -5,11 +5,14 @@ use std::fs::File;
 
 use crate::engine::ids::StreamId;
 
+/// How much room is made at once, as a part of all open files: to find those that were
+/// used least, all are gone through.
+const ROOM_PART: usize = 64;
+
 /// Open files by their streams.
 #[derive(Debug)]
 pub(super) struct OpenFiles {
     files: BTreeMap<StreamId, Open>,
-    by_use: BTreeMap<u64, StreamId>,
     n_max: usize,
     /// Rises with every use of a file.
     clock: u64,
@@ -26,7 +29,6 @@ impl OpenFiles {
     pub(super) fn new(n_max: usize) -> Self {
         Self {
             files: BTreeMap::new(),
-            by_use: BTreeMap::new(),
             n_max,
             clock: 0,
         }
@@ -36,35 +38,31 @@ impl OpenFiles {
     pub(super) fn get(&mut self, stream: StreamId) -> Option<&File> {
         let open = self.files.get_mut(&stream)?;
         self.clock += 1;
-        self.by_use.remove(&open.used);
-        self.by_use.insert(self.clock, stream);
         open.used = self.clock;
         Some(&open.file)
     }
 
     /// Adds one, which is used now.
     pub(super) fn insert(&mut self, stream: StreamId, file: File) {
-        self.remove(stream);
         self.clock += 1;
         let used = self.clock;
-        self.by_use.insert(used, stream);
         self.files.insert(stream, Open { file, used });
     }
 
     /// Closes one.
     pub(super) fn remove(&mut self, stream: StreamId) {
-        if let Some(open) = self.files.remove(&stream) {
-            self.by_use.remove(&open.used);
-        }
+        self.files.remove(&stream);
     }
 
-    /// Closes the files that were used least, until one more may be opened.
+    /// Closes the files that were used least, if not one more may be opened.
     pub(super) fn make_room(&mut self) {
-        while self.files.len() >= self.n_max
-            && let Some((_, oldest)) = self.by_use.pop_first()
-        {
-            self.files.remove(&oldest);
+        if self.files.len() < self.n_max {
+            return;
         }
+        let mut used: Vec<u64> = self.files.values().map(|open| open.used).collect();
+        let n_closed = (self.n_max / ROOM_PART).max(1);
+        let (_, last_closed, _) = used.select_nth_unstable(n_closed - 1);
+        self.files.retain(|_, open| open.used > *last_closed);
     }
 }
 
@@ -90,6 +88,18 @@ mod tests {
         open.make_room();
         open.insert(two, file());
         assert!(open.get(two).is_some() && open.get(three).is_some());
-        assert_eq!(open.by_use.len(), 2);
+    }
+
+    #[test]
+    fn of_many_a_few_make_room_at_once() {
+        let mut open = OpenFiles::new(256);
+        for stream in (0..256).map(StreamId) {
+            open.make_room();
+            open.insert(stream, File::open("/dev/null").unwrap());
+        }
+        assert!(open.get(StreamId(1)).is_some());
+        open.make_room();
+        let closed = (0..256).filter(|&n| open.get(StreamId(n)).is_none());
+        assert_eq!(closed.collect::<Vec<_>>(), [0, 2, 3, 4]);
     }
 }
