@@ -279,7 +279,7 @@ impl Engine {
 
     fn sources_status(&self) -> Vec<SourceStatus> {
         let mut sources: Vec<SourceStatus> = (self.files().into_iter())
-            .map(|((name, _), file)| {
+            .map(|((_, name), file)| {
                 let losses = self.counts.losses(name);
                 SourceStatus {
                     path: source_name(name).into_owned(),
@@ -339,15 +339,16 @@ impl Engine {
 
     /// The files by their names and places. One that rules read in several ways is one
     /// file: as far behind as the slowest of them, and as well as the least well.
-    fn files(&self) -> BTreeMap<(&Path, Place), File> {
-        let mut files: BTreeMap<(&Path, Place), File> = BTreeMap::new();
+    fn files(&self) -> BTreeMap<(Place, &Path), File> {
+        // Places first: to compare names takes much longer, and these are all of them.
+        let mut files: BTreeMap<(Place, &Path), File> = BTreeMap::new();
         for stream in self.schedule.streams().filter(|stream| !stream.is_memory) {
             let found = File {
                 state: SourceState::of(stream),
                 behind_bytes: behind(stream),
                 n_unparsed: stream.n_unparsed,
             };
-            let file = files.entry((&*stream.name, stream.place()));
+            let file = files.entry((stream.place(), &*stream.name));
             let file = file.or_insert(found);
             file.state = file.state.min(found.state);
             file.behind_bytes = file.behind_bytes.max(found.behind_bytes);

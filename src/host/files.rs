@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, OFlags, Statx, StatxFlags};
@@ -117,13 +117,13 @@ impl Files {
             && let Some(facts) = self.stdin.look()
         {
             listing.entries.push(Entry {
-                path: PathBuf::from(STDIN),
+                path: Path::new(STDIN).into(),
                 real: None,
                 facts,
                 is_mounted: false,
             });
             let entries = &mut listing.entries;
-            entries.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+            entries.sort_unstable_by(|one, other| walk::in_order(&one.path, &other.path));
         }
         listing.took = clock::now().moment.from_now(begun);
         listing.worked = clock::worked().saturating_sub(worked);
@@ -299,7 +299,7 @@ fn seek(path: &Path, real: Option<&Path>, place: Place, log: &Path) -> io::Resul
         if is_kin {
             let real = None;
             found.kin.push(Entry {
-                path,
+                path: path.into(),
                 real,
                 facts,
                 is_mounted: false,

@@ -319,7 +319,7 @@ impl Log {
 impl Files for Log {
     fn entries(&self, now: Wall) -> Vec<Entry> {
         vec![Entry {
-            path: self.path.clone(),
+            path: self.path.as_path().into(),
             real: None,
             facts: self.facts(now),
             is_mounted: false,

@@ -16,6 +16,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -228,7 +229,7 @@ impl Storm {
         let input = match turn {
             Turn::List(_) => Input::Listed(Listing {
                 entries: vec![Entry {
-                    path: "/log".into(),
+                    path: Path::new("/log").into(),
                     real: None,
                     facts,
                     is_mounted: false,

@@ -161,7 +161,7 @@ impl Schedule {
         // The older has the lower number, as where each was met at its name.
         for (_, entry) in found.into_iter().rev() {
             let held = self.next_stream_id();
-            let path = entry.path.as_path().into();
+            let path = entry.path.clone();
             let mut stream = Stream::new(held, path, &entry.facts, following.clone());
             stream.name = log.clone();
             stream.naming = Naming::Rotated;
@@ -375,7 +375,7 @@ impl Schedule {
             stream.is_succeeded = is_succeeded || stream.packing.is_some();
             last = held;
             self.notices.push(Notice::Follows {
-                path: stream.path.to_path_buf(),
+                path: stream.path.clone(),
                 offset: stream.offset,
             });
             self.dirty.insert(held);

@@ -21,10 +21,10 @@ impl Schedule {
         let scope = ordered.scope;
         self.note_faults(now, &scope, &listing.faults);
         self.note_unseen(now, &scope, &listing);
-        let seen = Seen(&listing.entries);
+        let seen = &Seen::of(&listing.entries);
         let excluded = std::mem::take(&mut self.excluded);
         for entry in &listing.entries {
-            let own = excluded.iter().find(|dir| entry.path.starts_with(dir));
+            let own = excluded.iter().find(|dir| is_below(&entry.path, dir));
             if let Some(own) = own {
                 self.pass_over(own);
             } else if self.excluded_places.contains(&entry.facts.place) {
@@ -37,7 +37,7 @@ impl Schedule {
         let missing: Vec<StreamId> = (self.standing_in(&scope).into_iter())
             .filter_map(|id| self.streams.get(&id))
             .filter(|stream| stream.naming == Naming::Here)
-            .filter(|stream| seen.place_of(&stream.path) != Some(stream.place()))
+            .filter(|stream| !seen.shows(&stream.path, stream.place()))
             .filter(|stream| {
                 !(listing.faults.iter()).any(|(directory, _)| stream.path.starts_with(directory))
             })
@@ -55,7 +55,7 @@ impl Schedule {
                 self.settle();
             }
             if listing.faults.is_empty() {
-                self.skipped.retain(|path| seen.place_of(path).is_some());
+                self.keep_skipped(&listing.entries);
                 self.note_missing(now);
             }
             for id in self.streams.lost() {
@@ -182,7 +182,7 @@ impl Schedule {
         // A compressor frees the number, and its next archive may get it.
         let is_archive = |path: &PathBuf| Packing::of(path) != stream.packing;
         let is_stranger = |path: &PathBuf| {
-            (kin.iter().find(|entry| entry.path == *path))
+            (kin.iter().find(|entry| *entry.path == **path))
                 .is_some_and(|entry| stream.identity.has_other_birth_than(&entry.facts))
         };
         let path = path
@@ -374,7 +374,7 @@ impl Schedule {
     }
 
     /// Holds one listed file against what is known.
-    fn meet_entry(&mut self, entry: &Entry, scope: &Scope, seen: Seen<'_>, number: u64) {
+    fn meet_entry(&mut self, entry: &Entry, scope: &Scope, seen: &Seen<'_>, number: u64) {
         let place = entry.facts.place;
         if let Some(&id) = self.by_place.get(&place)
             && let Some(stream) = self.streams.get(&id)
@@ -411,7 +411,7 @@ impl Schedule {
     }
 
     /// A listed file is one that is followed.
-    fn meet_again(&mut self, id: StreamId, entry: &Entry, scope: &Scope, seen: Seen<'_>) {
+    fn meet_again(&mut self, id: StreamId, entry: &Entry, scope: &Scope, seen: &Seen<'_>) {
         let place = entry.facts.place;
         let Some(stream) = self.streams.get(&id) else {
             return;
@@ -420,7 +420,7 @@ impl Schedule {
             return;
         }
         if *stream.path != *entry.path {
-            let is_second_name = seen.place_of(&stream.path) == Some(place);
+            let is_second_name = seen.shows(&stream.path, place);
             let may_be_second = stream.naming == Naming::Here && !scope.holds(&stream.path);
             let known = stream.path.clone();
             self.add_rules(id, &entry.path);
@@ -444,7 +444,7 @@ impl Schedule {
                 self.displace(other);
             }
             if let Some(stream) = self.streams.get_mut(&id) {
-                stream.rename(entry.path.as_path().into());
+                stream.rename(entry.path.clone());
             }
             self.dirty.insert(id);
         } else if *stream.name != *entry.path {
@@ -468,7 +468,7 @@ impl Schedule {
             self.next_id += 1;
             self.dirty.insert(id);
         }
-        stream.real = entry.real.as_deref().map(Arc::from);
+        stream.real = entry.real.clone();
         if let Some(real) = &stream.real {
             self.by_real.insert(real.clone(), id);
         }
@@ -493,8 +493,8 @@ impl Schedule {
         if Packing::of(&entry.path).is_some() {
             let logs = kinship::logs_of(&entry.path);
             let is_kin = logs.iter().any(|log| self.by_path.contains_key(&**log));
-            if !is_kin && self.skipped.insert(entry.path.clone()) {
-                let path = entry.path.clone();
+            if !is_kin && self.skipped.insert(entry.path.to_path_buf()) {
+                let path = entry.path.to_path_buf();
                 self.notices.push(Notice::ArchiveSkipped { path });
             }
             return;
@@ -510,7 +510,7 @@ impl Schedule {
         }
         if let Some(before) = before {
             self.notices.push(Notice::Rotated {
-                path: entry.path.clone(),
+                path: entry.path.to_path_buf(),
             });
             if !is_asked {
                 self.displace(before);
@@ -525,9 +525,8 @@ impl Schedule {
         }
         let following = self.following(&rules);
         let id = self.next_stream_id();
-        let path = entry.path.as_path().into();
-        let mut stream = Stream::new(id, path, &entry.facts, following);
-        stream.real = entry.real.as_deref().map(Arc::from);
+        let mut stream = Stream::new(id, entry.path.clone(), &entry.facts, following);
+        stream.real = entry.real.clone();
         stream.heir_of = before;
         self.place_at_start(&mut stream, &rules, entry);
         if stream.offset == 0 && stream.joined.is_empty() {
@@ -540,6 +539,15 @@ impl Schedule {
         });
         self.add(stream);
         self.wake(id);
+    }
+
+    /// Forgets archives that were skipped and are gone.
+    fn keep_skipped(&mut self, entries: &[Entry]) {
+        if self.skipped.is_empty() {
+            return;
+        }
+        let names: BTreeSet<&Path> = entries.iter().map(|entry| &*entry.path).collect();
+        self.skipped.retain(|path| names.contains(path.as_path()));
     }
 
     /// The newest file that stood at a name, if nothing has stood there since it was asked
@@ -566,13 +574,28 @@ impl Stream {
     }
 }
 
-/// What a listing shows, to be asked by name.
-#[derive(Debug, Clone, Copy)]
-struct Seen<'a>(&'a [Entry]);
+/// Whether a path is in a directory: mostly their first bytes tell that it is not.
+fn is_below(path: &Path, directory: &Path) -> bool {
+    let [path_bytes, bytes] = [path, directory].map(|path| path.as_os_str().as_encoded_bytes());
+    path_bytes.starts_with(bytes) && path.starts_with(directory)
+}
 
-impl Seen<'_> {
-    fn place_of(self, path: &Path) -> Option<Place> {
-        let found = self.0.binary_search_by(|entry| (*entry.path).cmp(path));
-        found.ok().map(|idx| self.0[idx].facts.place)
+/// What a listing shows, to be asked by place: this is asked of every file that is
+/// followed, and to compare names costs much more.
+#[derive(Debug)]
+struct Seen<'a>(Vec<&'a Entry>);
+
+impl<'a> Seen<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let mut entries: Vec<&Entry> = entries.iter().collect();
+        entries.sort_unstable_by_key(|entry| entry.facts.place);
+        Self(entries)
+    }
+
+    /// Whether it shows the file of this place at this name.
+    fn shows(&self, path: &Path, place: Place) -> bool {
+        let first = (self.0).partition_point(|entry| entry.facts.place < place);
+        let there = (self.0[first..].iter()).take_while(|entry| entry.facts.place == place);
+        there.into_iter().any(|entry| *entry.path == *path)
     }
 }

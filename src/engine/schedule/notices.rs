@@ -1,6 +1,7 @@
 //! What people should hear of followed files.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::engine::own::Trouble;
 use crate::rules::own::Own;
@@ -11,7 +12,7 @@ pub enum Notice {
     /// A file is followed from now on.
     Follows {
         /// Which.
-        path: PathBuf,
+        path: Arc<Path>,
         /// From which byte.
         offset: u64,
     },

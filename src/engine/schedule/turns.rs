@@ -81,9 +81,9 @@ pub enum Untold {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its name.
-    pub path: PathBuf,
+    pub path: Arc<Path>,
     /// The file behind it, if the name or a part of it is a link.
-    pub real: Option<PathBuf>,
+    pub real: Option<Arc<Path>>,
     /// What the system tells of it.
     pub facts: Facts,
     /// Whether this very file is mounted here, and not the directory around it.

@@ -198,7 +198,7 @@ impl Schedule {
             self.notices.push(Notice::Watched);
         }
         let mounted = (listing.entries.iter()).filter(|entry| entry.is_mounted);
-        let mounted: BTreeSet<PathBuf> = mounted.map(|entry| entry.path.clone()).collect();
+        let mounted: BTreeSet<PathBuf> = mounted.map(|entry| entry.path.to_path_buf()).collect();
         if *scope == Scope::All {
             self.unseen.mounted.retain(|path| mounted.contains(path));
         }

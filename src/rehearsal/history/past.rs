@@ -324,7 +324,7 @@ impl Files for Past<'_> {
                 let readers = self.readers.values().filter(|reader| reader.text == idx);
                 let size = readers.map(|reader| reader.written_by(self.now)).max();
                 Entry {
-                    path: text.log.path.clone(),
+                    path: text.log.path.as_path().into(),
                     real: None,
                     facts: self.facts(idx, size.unwrap_or(1)),
                     is_mounted: false,

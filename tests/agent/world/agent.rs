@@ -287,8 +287,8 @@ impl Agent {
             };
             nodes.push(node);
             listing.entries.push(Entry {
-                path: path.to_owned(),
-                real: real.map(Path::to_owned),
+                path: path.into(),
+                real: real.map(Arc::from),
                 facts,
                 is_mounted: false,
             });
@@ -425,7 +425,7 @@ pub(crate) fn config(rules: Arc<RuleSet>, noticing: Noticing, seed: u64) -> Conf
 fn kin_of(log: &Path, files: &Files) -> Vec<Entry> {
     let kin = (files.names()).filter(|(path, _, _)| kinship::rank(log, path).is_some());
     let entry = |(path, node, _): (&Path, NodeId, Option<&Path>)| Entry {
-        path: path.to_owned(),
+        path: path.into(),
         real: None,
         facts: files.facts(node),
         is_mounted: false,
