@@ -51,7 +51,7 @@
 //! | B13 | links are turned, at any step | process::files, scenarios::files, watching | real, simulated |
 //! | B14 | a thousand files moved aside together | amounts | real |
 //! | B15 | deleted, and much is unread | watching | real |
-//! | B16 | deleted, and all is read | watching | real |
+//! | B16 | deleted, and all is read | following::rotation, watching | real, simulated |
 //! | B17 | deleted while no space answers | amounts | real |
 //! | B18 | a record ends in one file or begins in the next | records | simulated |
 //! | B19 | a name changes between two questions | scenarios::files | simulated |

@@ -269,22 +269,26 @@ impl Schedule {
         }
     }
 
-    /// Of the files that had a name, only so many are kept open. The oldest goes,
+    /// Of the files that had a name, only so many are kept open. The oldest go,
     /// and not the first that came to rest; and not without a last look, for nobody
-    /// may have hinted at its last lines.
+    /// may have hinted at their last lines.
     fn let_oldest_go(&mut self, name: &Path) {
         let Some(kept) = self.rotated.get(name) else {
             return;
         };
         let streams = kept.iter().filter_map(|id| self.streams.get(id));
-        let oldest = streams.min_by_key(|stream| stream.age());
-        let oldest = oldest.map(|stream| stream.id);
-        let oldest = oldest.filter(|_| kept.len() > ROTATED_KEPT);
-        if let Some(oldest) = oldest
-            && let Some(stream) = self.streams.get_mut(&oldest)
-        {
-            stream.leaving = true;
-            self.wake(oldest);
+        let mut kept: Vec<&Stream> = streams.collect();
+        kept.sort_by_key(|stream| stream.age());
+        let n_leaving = kept.len().saturating_sub(ROTATED_KEPT);
+        // Those that are leaving already have their last look before them: several may
+        // have come to rest since the first of them was told to go.
+        let leaving = kept[..n_leaving].iter().filter(|stream| !stream.leaving);
+        let leaving: Vec<StreamId> = leaving.map(|stream| stream.id).collect();
+        for id in leaving {
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.leaving = true;
+                self.wake(id);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Hint, Listing, Notice, Noticing, Schedule, Scope, Untold};
+use crate::engine::kinship;
 use crate::engine::time::Moment;
 
 /// How often everything is listed where hints are told: the safety look.
@@ -105,6 +106,19 @@ impl Schedule {
                     self.want(&path);
                 }
                 if let Some(id) = named {
+                    self.wake(id);
+                }
+                self.wake_rotated(&path);
+            }
+        }
+    }
+
+    /// A rotated name came or went: what is still open of its log may have been renamed
+    /// once more, or deleted under a name that nobody told of.
+    fn wake_rotated(&mut self, path: &Path) {
+        for log in kinship::logs_of(path) {
+            for id in self.streams.lost_from(&log) {
+                if !self.streams.get(&id).is_none_or(|stream| stream.is_memory) {
                     self.wake(id);
                 }
             }

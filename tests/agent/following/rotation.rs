@@ -1,5 +1,6 @@
 //! Situations B: files that change their names, and archives of them.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logcrier::engine::schedule::Noticing;
@@ -283,6 +284,47 @@ fn rotate_often(n_rotations: u64) {
         assert!(n_rows < 12, "{n_rows} after {n} rotations");
     }
     assert_eq!(world.oracle.failure, None);
+}
+
+/// Situation B16: whatever became of its name meanwhile, and however many there were, a
+/// deleted file that was read is closed within two seconds: the room on its disk is free.
+#[test]
+fn b16_what_is_deleted_after_a_storm_is_closed_soon() {
+    for seed in 0..20 {
+        let mut world = World::new(seed, vec![alpha()], Noticing::Hinted);
+        world.files.tells_birth = seed % 2 == 0;
+        let logs = ["a.log", "b.log", "c.log"].map(|name| world.new_log(name, Style::Numbered));
+        world.start();
+        world.advance(Duration::from_secs(2));
+        for n in 0..25 {
+            for log in logs {
+                let draft = Draft {
+                    marks: vec![(0, n)],
+                    filler: 40,
+                    spice: "",
+                    percent_now: 100,
+                };
+                world.write(log, &draft);
+                world.rotate(log);
+                world.reopen(log);
+            }
+            let pause = 1 + (seed * 7 + n) % 19;
+            world.advance(Duration::from_millis(pause * pause));
+        }
+        // A listing of everything would find them as well, but not so soon.
+        world.advance(Duration::from_secs(5));
+        let rotated = |path: &Path| path.extension().is_some_and(|ending| ending != "log");
+        let names = world.files.names().map(|(name, _, _)| name.to_owned());
+        let names: Vec<PathBuf> = names.filter(|name| rotated(name)).collect();
+        names.iter().for_each(|name| world.files.unlink(name));
+        world.advance(Duration::from_secs(2));
+        let agent = world.agent.as_ref().expect("it runs");
+        let streams = agent.engine.schedule().streams();
+        let open = streams.filter_map(|stream| agent.node_of(stream.id));
+        let n_deleted = open.filter(|node| !world.files.is_named(*node)).count();
+        assert_eq!(n_deleted, 0, "seed {seed}");
+        assert_eq!(world.oracle.failure, None, "seed {seed}");
+    }
 }
 
 /// Situation B11: of generations that came and went faster than anybody could look, each
