@@ -157,6 +157,8 @@ impl Counts {
             | Notice::Watched
             | Notice::Shared { .. }
             | Notice::MountedAlone { .. }
+            | Notice::CutOff { .. }
+            | Notice::Whole { .. }
             | Notice::Own { .. } => return,
         };
         let is_known = self.losses.contains_key(path);

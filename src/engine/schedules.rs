@@ -206,6 +206,12 @@ impl Schedules {
         missing.into_iter()
     }
 
+    /// Directories that cannot be listed, or below which not everything is.
+    pub fn out_of_reach(&self) -> BTreeSet<&Path> {
+        let schedules = self.by_reading.values();
+        schedules.flat_map(Schedule::out_of_reach).collect()
+    }
+
     /// What has become due by now.
     pub fn tick(&mut self, now: Moment) {
         self.each(|schedule| schedule.tick(now));
@@ -379,6 +385,8 @@ impl Schedules {
             | Notice::Watched
             | Notice::Shared { .. }
             | Notice::MountedAlone { .. }
+            | Notice::CutOff { .. }
+            | Notice::Whole { .. }
             | Notice::Own { .. }
             | Notice::LinesCut { .. } => true,
         }

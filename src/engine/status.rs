@@ -119,7 +119,8 @@ pub struct SourceStatus {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SourceState {
-    /// It cannot be read, and is tried again.
+    /// It cannot be read, and is tried again; or a directory that cannot be listed, or
+    /// not as a whole.
     Unreadable,
     /// A rule names it, it was there, and it stays away.
     Missing,
@@ -290,17 +291,7 @@ impl Engine {
                     unparsed: file.n_unparsed,
                 }
             })
-            .chain(self.schedule.missing().map(|path| {
-                let losses = self.counts.losses(path);
-                SourceStatus {
-                    path: path.display().to_string(),
-                    state: SourceState::Missing,
-                    behind_bytes: 0,
-                    lost_bytes: losses.n_bytes,
-                    cut_lines: losses.n_cut,
-                    unparsed: 0,
-                }
-            }))
+            .chain(self.without_files())
             .collect();
         let is_well = |source: &SourceStatus| {
             source.state == SourceState::Following
@@ -313,6 +304,24 @@ impl Engine {
         }
         sources.sort_by(|a, b| (&a.path, a.state).cmp(&(&b.path, b.state)));
         sources
+    }
+
+    /// Names without a file, and directories of which not everything is looked at.
+    fn without_files(&self) -> impl Iterator<Item = SourceStatus> {
+        let missing = (self.schedule.missing()).map(|path| (path, SourceState::Missing));
+        let unseen = self.schedule.out_of_reach().into_iter();
+        let all = missing.chain(unseen.map(|path| (path, SourceState::Unreadable)));
+        all.map(|(path, state)| {
+            let losses = self.counts.losses(path);
+            SourceStatus {
+                path: path.display().to_string(),
+                state,
+                behind_bytes: 0,
+                lost_bytes: losses.n_bytes,
+                cut_lines: losses.n_cut,
+                unparsed: 0,
+            }
+        })
     }
 
     /// How many files are followed.

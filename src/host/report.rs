@@ -122,6 +122,12 @@ fn file(notice: &Notice) {
         Notice::MountedAlone { path } => {
             warn!(path = %path.display(), "this file is mounted alone: when it is rotated where it comes from, nothing of that is seen here; mount its directory");
         }
+        Notice::CutOff { path, why } => {
+            warn!(path = %path.display(), why, "not everything below it is followed");
+        }
+        Notice::Whole { path } => {
+            info!(path = %path.display(), "everything below it is followed again");
+        }
         Notice::Own { path } => {
             warn!(path = %path.display(), "a pattern names what is the agent's own; not followed");
         }

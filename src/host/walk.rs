@@ -22,11 +22,19 @@ use crate::engine::identity::Place;
 use crate::engine::schedule::{Entry, Listing, Scope, Untold};
 use crate::rules::glob::{Glob, Names};
 
-/// Directories that one listing visits, at most.
-const DIRECTORIES_MAX: usize = 100_000;
+/// How far a listing goes. What it does not reach is said.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Directories that it visits, at most.
+    directories: usize,
+    /// How many levels of directories below a pattern's root.
+    depth: usize,
+}
 
-/// How deep below a pattern's root a listing goes.
-const DEPTH_MAX: usize = 64;
+const LIMITS: Limits = Limits {
+    directories: 100_000,
+    depth: 64,
+};
 
 /// Links that one name may lead through, as in the kernel (`path_resolution(7)`).
 const LINKS_MAX: usize = 40;
@@ -37,6 +45,16 @@ const TRIES_MAX: usize = 8;
 /// Lists what the patterns name within a scope. Directories in `own` are passed
 /// over.
 pub(super) fn list(
+    globs: &[Glob],
+    own: &BTreeSet<Place>,
+    watcher: Option<&mut Watcher>,
+    scope: &Scope,
+) -> Listing {
+    list_within(LIMITS, globs, own, watcher, scope)
+}
+
+fn list_within(
+    limits: Limits,
     globs: &[Glob],
     own: &BTreeSet<Place>,
     mut watcher: Option<&mut Watcher>,
@@ -53,6 +71,8 @@ pub(super) fn list(
         own,
         watcher,
         listing: Listing::default(),
+        limits,
+        root: Path::new("/"),
         visited: BTreeSet::new(),
         resolved: BTreeMap::new(),
     };
@@ -85,14 +105,18 @@ struct Walk<'a> {
     own: &'a BTreeSet<Place>,
     watcher: Option<&'a mut Watcher>,
     listing: Listing,
+    limits: Limits,
+    /// Where the pattern begins that is walked for.
+    root: &'a Path,
     visited: BTreeSet<PathBuf>,
     /// Where directories really are, as far as links were followed.
     resolved: BTreeMap<PathBuf, Option<PathBuf>>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// All that a pattern names.
-    fn root(&mut self, glob: &Glob) {
+    fn root(&mut self, glob: &'a Glob) {
+        self.root = glob.root();
         match glob.is_literal() {
             true => self.named(glob.root()),
             false => {
@@ -109,9 +133,11 @@ impl Walk<'_> {
             self.root(glob);
         }
         let is_inside = |glob: &&Glob| path.starts_with(glob.root()) && path != glob.root();
-        if !globs.iter().any(|glob| is_inside(&glob)) {
+        let Some(glob) = globs.iter().find(is_inside) else {
             return;
-        }
+        };
+        self.root = glob.root();
+        let depth = path.components().count() - self.root.components().count();
         let mut above = path.ancestors().skip(1);
         if above.any(|above| self.is_own(CWD, above, AtFlags::empty())) {
             return;
@@ -123,7 +149,7 @@ impl Walk<'_> {
             Err(error) => return self.fault(path.parent().unwrap_or(path), &error.into()),
         };
         let is_named = globs.iter().any(|glob| glob.matches(path));
-        self.found((path.to_owned(), is_named), kind, None, 1);
+        self.found((path.to_owned(), is_named), kind, None, depth);
     }
 
     /// A file that is named without wildcards: it is found even where its
@@ -137,12 +163,18 @@ impl Walk<'_> {
     }
 
     fn directory(&mut self, directory: &Path, depth: usize) {
-        if depth > DEPTH_MAX
-            || self.visited.len() >= DIRECTORIES_MAX
-            || !self.visited.insert(directory.to_owned())
-        {
+        if self.visited.contains(directory) {
             return;
         }
+        if depth > self.limits.depth {
+            let depth = self.limits.depth;
+            return self.cut_off(format!("directories more than {depth} levels deep"));
+        }
+        if self.visited.len() >= self.limits.directories {
+            let most = self.limits.directories;
+            return self.cut_off(format!("more than {most} directories"));
+        }
+        self.visited.insert(directory.to_owned());
         let Some(descriptor) = self.open(directory) else {
             return;
         };
@@ -402,6 +434,13 @@ impl Walk<'_> {
         !untold.is_empty() && path.ancestors().any(|above| untold.contains_key(above))
     }
 
+    /// Not everything below the root is listed. Of the directories that are passed over,
+    /// there may be very many, and others each time: the root stands for them.
+    fn cut_off(&mut self, why: String) {
+        let cut_off = &mut self.listing.cut_off;
+        cut_off.entry(self.root.to_owned()).or_insert(why);
+    }
+
     fn fault(&mut self, path: &Path, error: &io::Error) {
         self.listing.faults.push((path.to_owned(), reason(error)));
     }
@@ -422,4 +461,54 @@ fn kind_of(directory: impl AsFd, name: impl rustix::path::Arg) -> rustix::io::Re
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     let statx: Statx = rustix::fs::statx(directory, name, flags, StatxFlags::TYPE)?;
     Ok(FileType::from_raw_mode(u32::from(statx.stx_mode)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What is listed of a tree of four directories with a file in each, each in the one
+    /// before it, and the limits that were reached.
+    fn listed(limits: Limits, scope: &str) -> (Vec<usize>, Vec<String>) {
+        let tree = tempfile::tempdir().unwrap();
+        let deepest = tree.path().join("a/a/a");
+        fs::create_dir_all(&deepest).unwrap();
+        let root = tree.path();
+        for directory in deepest.ancestors().take_while(|it| it.starts_with(root)) {
+            fs::write(directory.join("x.log"), "").unwrap();
+        }
+        let globs = [Glob::parse("**/*.log", root).unwrap()];
+        let scope = match scope {
+            "" => Scope::All,
+            below => Scope::Below(BTreeSet::from([root.join(below)])),
+        };
+        let listing = list_within(limits, &globs, &BTreeSet::new(), None, &scope);
+        let depth = |path: &Path| path.components().count() - root.components().count() - 1;
+        let depths = listing.entries.iter().map(|entry| depth(&entry.path));
+        assert!(listing.cut_off.keys().all(|path| path == root));
+        (depths.collect(), listing.cut_off.into_values().collect())
+    }
+
+    #[test]
+    fn what_lies_too_deep_is_said() {
+        let limits = |depth| Limits { depth, ..LIMITS };
+        let deep = |depth| vec![format!("directories more than {depth} levels deep")];
+        assert_eq!(listed(limits(3), ""), (vec![3, 2, 1, 0], vec![]));
+        assert_eq!(listed(limits(2), ""), (vec![2, 1, 0], deep(2)));
+        assert_eq!(listed(limits(2), "a/a"), (vec![2], deep(2)));
+        assert_eq!(listed(limits(2), "a/a/a"), (vec![], deep(2)));
+    }
+
+    #[test]
+    fn what_is_too_much_is_said() {
+        let limits = |directories| Limits {
+            directories,
+            ..LIMITS
+        };
+        let much = |n| vec![format!("more than {n} directories")];
+        assert_eq!(listed(limits(4), ""), (vec![3, 2, 1, 0], vec![]));
+        assert_eq!(listed(limits(3), ""), (vec![2, 1, 0], much(3)));
+    }
 }

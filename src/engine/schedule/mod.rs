@@ -118,6 +118,8 @@ pub struct Schedule {
     /// The rules, by their epoch, for which everything was listed last.
     listed_for: Option<u64>,
     unlistable: BTreeMap<PathBuf, Lasting>,
+    /// Where patterns begin below which not everything is listed.
+    cut_off: BTreeSet<PathBuf>,
     /// Names of files that cannot be read.
     unreadable: BTreeMap<PathBuf, Lasting>,
     /// Names without wildcards whose files went away: since when, once that is known,
@@ -219,6 +221,7 @@ impl Schedule {
             next_listing: now,
             listed_for: None,
             unlistable: BTreeMap::new(),
+            cut_off: BTreeSet::new(),
             unreadable: BTreeMap::new(),
             missing: BTreeMap::new(),
             awaited: BTreeMap::new(),

@@ -20,6 +20,7 @@ impl Schedule {
         };
         let scope = ordered.scope;
         self.note_faults(now, &scope, &listing.faults);
+        self.note_limits(&scope, &listing.cut_off);
         self.note_unseen(now, &scope, &listing);
         let seen = &Seen::of(&listing.entries);
         let excluded = std::mem::take(&mut self.excluded);

@@ -134,6 +134,19 @@ pub enum Notice {
         /// Which.
         path: PathBuf,
     },
+    /// What patterns name below a directory is more, or lies deeper, than a listing goes:
+    /// the rest is not followed. Said once until it is.
+    CutOff {
+        /// Where the patterns begin.
+        path: PathBuf,
+        /// Which limit was reached.
+        why: String,
+    },
+    /// All that patterns name there is followed again.
+    Whole {
+        /// Where the patterns begin.
+        path: PathBuf,
+    },
     /// A pattern names what is the agent's own: not followed.
     Own {
         /// A directory or a file.
@@ -155,6 +168,7 @@ impl Notice {
             Self::StaysUnreadable { path, why } => (path, format!("cannot be read: {why}")),
             Self::StaysAway { path } => (path, "was followed and is gone".to_owned()),
             Self::NeverCame { path } => (path, "is waited for and is not there".to_owned()),
+            Self::CutOff { path, why } => (path, format!("is not followed as a whole: {why}")),
             Self::Follows { .. }
             | Self::Rotated { .. }
             | Self::Truncated { .. }
@@ -173,6 +187,7 @@ impl Notice {
             | Self::Watched
             | Self::Shared { .. }
             | Self::MountedAlone { .. }
+            | Self::Whole { .. }
             | Self::Own { .. }
             | Self::LinesCut { .. } => return None,
         };

@@ -4,7 +4,7 @@
 //! read is tried again after a second, then after two, and so on up to
 //! [`RETRY_MAX`], whatever else happens to it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -135,6 +135,30 @@ impl Schedule {
             }
             still
         });
+    }
+
+    /// Remembers below what not everything was listed, and says when that begins and ends.
+    pub(super) fn note_limits(&mut self, scope: &Scope, cut_off: &BTreeMap<PathBuf, String>) {
+        for (path, why) in cut_off {
+            if self.cut_off.insert(path.clone()) {
+                let (path, why) = (path.clone(), why.clone());
+                self.notices.push(Notice::CutOff { path, why });
+            }
+        }
+        let notices = &mut self.notices;
+        self.cut_off.retain(|path| {
+            let still = cut_off.contains_key(path) || !scope.holds(path);
+            if !still {
+                notices.push(Notice::Whole { path: path.clone() });
+            }
+            still
+        });
+    }
+
+    /// Directories that cannot be listed, or below which not everything is.
+    pub(in crate::engine) fn out_of_reach(&self) -> impl Iterator<Item = &Path> {
+        let paths = self.unlistable.keys().chain(&self.cut_off);
+        paths.map(PathBuf::as_path)
     }
 
     /// The file of a name went away. Names that wildcards make come and go; one that

@@ -60,6 +60,9 @@ pub struct Listing {
     pub faults: Vec<(PathBuf, String)>,
     /// Where no hint may come when something changes, there or below.
     pub untold: BTreeMap<PathBuf, Untold>,
+    /// Where patterns begin below which not everything was listed, with the limit that was
+    /// reached.
+    pub cut_off: BTreeMap<PathBuf, String>,
     /// Directories that were passed over because they are the agent's own.
     pub own: Vec<PathBuf>,
     /// How long it took the host.

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use logcrier::engine::schedule::Noticing;
+use logcrier::engine::status::SourceState;
 use logcrier::rules::Debounce;
 
 use super::{ONE_TWO_THREE, alpha, debounced, rotated_too};
 use crate::world::World;
-use crate::world::script::check;
+use crate::world::script::{check, play};
 use crate::world::writers::{Draft, Style};
 
 /// Situation B5: of the generation in the middle nobody knew.
@@ -257,6 +258,42 @@ fn b20_a_file_that_cannot_be_read_for_half_a_minute() {
         ",
         ONE_TWO_THREE,
     );
+}
+
+/// More directories than a listing visits, or deeper ones: that is said when it begins, is
+/// shown as long as it lasts, and keeps nothing else from being followed.
+#[test]
+fn what_a_listing_does_not_reach_is_said_and_shown() {
+    let script = "
+        00:00 log app.log
+        00:00 start
+        00:05 directory endless
+        01:05 write alpha:k1
+        01:10 rotate
+        01:11 reopen
+        01:20 write alpha:k2
+        ";
+    check(
+        alpha(),
+        script,
+        "
+        00:30 logcrier.source /logs first 1
+        01:05 alpha k1 first 1
+        01:20 alpha k2 first 1
+        ",
+    );
+    let shows = |script: &str| {
+        let world = play(&[alpha()], script);
+        let agent = world.agent.as_ref().expect("it runs");
+        let sources = agent
+            .engine
+            .status(world.clock.seen_since(agent.born))
+            .sources;
+        let mut roots = sources.iter().filter(|source| source.path == "/logs");
+        roots.any(|source| source.state == SourceState::Unreadable)
+    };
+    assert!(shows(script));
+    assert!(!shows(&format!("{script}\n02:00 directory small")));
 }
 
 /// Situation F11, in small: what is kept does not grow with the rotations.

@@ -293,6 +293,8 @@ impl Agent {
                 is_mounted: false,
             });
         }
+        let cut_off = files.cut_off.iter().filter(|root| in_scope(root));
+        (listing.cut_off).extend(cut_off.map(|root| (root.clone(), "too much".to_owned())));
         for directory in &files.unlistable {
             let hides = match scope {
                 Scope::All => true,

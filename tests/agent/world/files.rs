@@ -81,6 +81,8 @@ pub(crate) struct Files {
     pub(crate) n_mounts: u64,
     /// Directories that cannot be listed for now.
     pub(crate) unlistable: BTreeSet<PathBuf>,
+    /// Below which not everything is listed: there is too much.
+    pub(crate) cut_off: BTreeSet<PathBuf>,
     happened: Vec<Happened>,
 }
 

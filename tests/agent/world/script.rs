@@ -250,6 +250,8 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
             world.chat.set(&dev, weather_of(weather), forever);
         }
         ["directory", "hidden"] => drop(world.files.unlistable.insert("/logs".into())),
+        ["directory", "endless"] => drop(world.files.cut_off.insert("/logs".into())),
+        ["directory", "small"] => world.files.cut_off.clear(),
         ["directory", "shown"] => world.files.unlistable.clear(),
         ["disk", "full"] => world.disk.set(Mood::Full, forever),
         ["disk", "fine"] => world.disk.set(Mood::Fine, forever),
