@@ -17,6 +17,10 @@ use crate::rules::{From, Rule, RuleKey, RuleSet};
 /// to meet a last line that is not finished yet as a whole.
 const LEAD_BYTES: u64 = 4 << 10;
 
+/// Among the patterns that are known stand the paths that were hidden from them, behind
+/// the pattern and this: no pattern of a line of YAML holds it.
+const HIDDEN: char = '\n';
+
 impl Schedule {
     /// Takes over changed rules; positions stay.
     pub fn meet(&mut self, rules: Arc<RuleSet>, now: Moment) {
@@ -127,7 +131,10 @@ impl Schedule {
             .map(|glob| glob.as_str().to_owned())
             .collect();
         let n_before = self.globs.len();
-        self.globs.retain(|glob| in_use.contains(glob));
+        self.globs.retain(|known| {
+            let glob = known.split_once(HIDDEN).map_or(&**known, |(glob, _)| glob);
+            in_use.contains(glob)
+        });
         self.globs_changed |= self.globs.len() != n_before;
     }
 
@@ -160,7 +167,7 @@ impl Schedule {
             }
             let names = |glob: &&crate::rules::glob::Glob| glob.matches(&entry.path);
             let mut globs = rule.files.include.iter().filter(names);
-            let is_born_since = globs.any(|glob| self.globs.contains(glob.as_str()));
+            let is_born_since = globs.any(|glob| self.would_have_seen(glob.as_str(), &entry.path));
             match rule.from {
                 From::End if !is_born_since => size,
                 From::End | From::Beginning => 0,
@@ -178,8 +185,9 @@ impl Schedule {
             .collect();
     }
 
-    /// Remembers the patterns that were listed as a whole, of those that were asked
-    /// for: what they name from now on was born since.
+    /// Remembers the patterns that were listed, of those that were asked for: what they
+    /// name from now on was born since. What stood where nobody could look is not known
+    /// to be: that is remembered with a pattern until somebody could.
     pub(super) fn know_globs(
         &mut self,
         scope: &Scope,
@@ -192,15 +200,51 @@ impl Schedule {
             .collect();
         let rules = self.rules.clone();
         let globs = (self.mine.iter()).flat_map(|&idx| &rules.rules[idx].files.include);
-        let globs = globs.filter(|glob| asked.contains(glob.as_str()));
-        for glob in globs.filter(|glob| scope.holds(glob.root())) {
-            let hidden = faults
-                .iter()
-                .any(|(path, _)| glob.may_match_below(path) || glob.matches(path));
-            if !hidden && self.globs.insert(glob.as_str().to_owned()) {
-                self.globs_changed = true;
+        for glob in globs.filter(|glob| asked.contains(glob.as_str())) {
+            let glob_text = glob.as_str();
+            let is_known = self.globs.contains(glob_text);
+            let before = self.hidden_from(glob_text);
+            if (is_known && before.is_empty()) || !(is_known || scope.holds(glob.root())) {
+                continue;
             }
+            // What was seen before and is not now may be new when it is seen again.
+            let may_be_old =
+                |path: &Path| !is_known || before.iter().any(|hidden| path.starts_with(hidden));
+            let mut hidden: BTreeSet<String> = (faults.iter())
+                .map(|(path, _)| path)
+                .filter(|path| glob.may_match_below(path) || glob.matches(path))
+                .filter(|path| may_be_old(path))
+                .map(|path| path.to_string_lossy().into_owned())
+                .collect();
+            let elsewhere = before.iter().filter(|path| !scope.holds(Path::new(path)));
+            hidden.extend(elsewhere.cloned());
+            if is_known && before == hidden {
+                continue;
+            }
+            for path in &before {
+                self.globs.remove(&format!("{glob_text}{HIDDEN}{path}"));
+            }
+            let hidden = hidden
+                .iter()
+                .map(|path| format!("{glob_text}{HIDDEN}{path}"));
+            self.globs.extend(hidden);
+            self.globs.insert(glob_text.to_owned());
+            self.globs_changed = true;
         }
+    }
+
+    /// Whether what a pattern names at a path would have been seen before.
+    fn would_have_seen(&self, glob: &str, path: &Path) -> bool {
+        let hidden = self.hidden_from(glob);
+        self.globs.contains(glob) && !hidden.iter().any(|hidden| path.starts_with(hidden))
+    }
+
+    /// Where nobody could look yet when a pattern was listed.
+    fn hidden_from(&self, glob: &str) -> BTreeSet<String> {
+        let first = format!("{glob}{HIDDEN}");
+        let of_glob = self.globs.range(first.clone()..);
+        let paths = of_glob.map_while(|known| known.strip_prefix(&first));
+        paths.map(str::to_owned).collect()
     }
 }
 

@@ -136,6 +136,41 @@ fn e8_an_unreadable_file_is_told_once_and_read_later() {
     assert!(world.stderr().contains("can be read again"));
 }
 
+/// What is born beside a directory that nobody may look into is read from its beginning.
+/// What stood in that directory is not new, also where it can be looked into only after a
+/// restart.
+#[test]
+fn e8_a_closed_directory_makes_no_other_file_old() {
+    let space = Space::new();
+    let mut world = World::new(&space, &COUNTED.replace("LOGS/*.log", "LOGS/**/*.log"));
+    world.without_rights();
+    let logs = world.path("logs");
+    fs::create_dir(logs.join("closed")).unwrap();
+    let mut old = world.log("closed/old.log");
+    old.numbers(3);
+    let mode = |mode| {
+        let closed = logs.join("closed");
+        fs::set_permissions(closed, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    mode(0o000);
+    world.start();
+    let born = |name: &str| {
+        fs::write(logs.join("making"), "SEQ=7\nSEQ=8\n").unwrap();
+        fs::rename(logs.join("making"), logs.join(name)).unwrap();
+    };
+    born("one.log");
+    space.wait_events(2);
+    assert!(world.stop().success());
+    born("two.log");
+    mode(0o755);
+    world.start();
+    space.wait_events(4);
+    old.numbers(1);
+    space.wait_events(5);
+    assert!(world.stop().success());
+    assert_eq!(space.n_events(), 5);
+}
+
 #[test]
 fn a_directory_that_cannot_be_listed_hides_no_file_that_is_named() {
     let space = Space::new();
