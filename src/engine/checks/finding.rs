@@ -388,7 +388,8 @@ fn bounded(lines: &[String]) -> String {
     }
     let middle = lines.len() / 2;
     let (mut from, mut to) = (middle, middle);
-    while n_over > 0 && (from > 0 || to < lines.len()) {
+    // It ends: all lines together are longer than what is over.
+    while n_over > 0 {
         // The end tells more than the beginning: it is kept longer.
         let idx = match from > 1 || to >= lines.len() {
             true => {
@@ -502,6 +503,76 @@ mod tests {
         assert!(text.contains("\n19 x"), "{text}");
         let short = vec!["a".to_owned(), "b".to_owned()];
         assert_eq!(bounded(&short), "a\nb");
+        let long = "x".repeat(OUTPUT_CHARS_MAX);
+        assert_eq!(bounded(&[long]), "… (1 lines left out)");
+    }
+
+    #[test]
+    fn what_was_not_kept_of_a_pipe_is_told() {
+        let captured = |head: &str, n_cut, tail: &str| Captured {
+            head: head.to_owned(),
+            tail: tail.to_owned(),
+            n_cut,
+        };
+        for (captured, expected) in [
+            (captured("all of ", 0, "it\n"), "all of it\n"),
+            (
+                captured("a beg", 7, "end\n"),
+                "a beg\n… (7 bytes not kept)\nend\n",
+            ),
+            (
+                captured("a line\n", 1, "end\n"),
+                "a line\n… (1 bytes not kept)\nend\n",
+            ),
+        ] {
+            assert_eq!(whole(&captured), expected);
+        }
+    }
+
+    #[test]
+    fn how_a_run_ended_reads_as_people_say_it() {
+        let timed_out = |after_ms| Ended::TimedOut { after_ms };
+        let signals = [
+            (1, "SIGHUP"),
+            (2, "SIGINT"),
+            (3, "SIGQUIT"),
+            (4, "SIGILL"),
+            (6, "SIGABRT"),
+            (7, "SIGBUS"),
+            (8, "SIGFPE"),
+            (9, "SIGKILL"),
+            (11, "SIGSEGV"),
+            (13, "SIGPIPE"),
+            (15, "SIGTERM"),
+            (34, "signal 34"),
+        ];
+        let killed = (signals.iter())
+            .map(|(signal, name)| (Ended::Signalled(*signal), format!("killed by {name}")));
+        let others = [
+            (Ended::Exited(2), "exit status 2"),
+            (
+                Ended::Exited(126),
+                "exit status 126: found but not executable",
+            ),
+            (Ended::Exited(127), "exit status 127: command not found"),
+            (timed_out(999), "timed out after 999 ms"),
+            (timed_out(60_000), "timed out after 60 s"),
+            (
+                Ended::NotStarted("no such directory".to_owned()),
+                "could not be started: no such directory",
+            ),
+            (
+                Ended::Stuck {
+                    pid: 7,
+                    why: "it waits for a disk".to_owned(),
+                },
+                "timed out, and process 7 cannot be killed: it waits for a disk",
+            ),
+        ];
+        let others = others.map(|(ending, expected)| (ending, expected.to_owned()));
+        for (ending, expected) in killed.chain(others) {
+            assert_eq!(how(&ending), expected, "{ending:?}");
+        }
     }
 
     #[test]
