@@ -10,6 +10,7 @@ use crate::rules::records::searcher::{Context, Kept, Selector};
 
 mod around;
 mod records;
+mod samples;
 
 fn matcher(pattern: &str) -> Searcher {
     searcher(Reading::default(), pattern, Context::default())
@@ -239,6 +240,54 @@ fn c5_a_hole_before_a_line_is_jumped_over() {
     assert_eq!((scanned.upto, scanned.n_unfinished), (0, 100));
 }
 
+/// Situation C5, where a character takes two bytes: a NUL may be the half of one.
+#[test]
+fn c5_a_hole_ends_before_a_whole_character() {
+    let wide = |label| Reading {
+        encoding: Encoding::of(label).unwrap(),
+        ..Reading::default()
+    };
+    let full = crate::engine::records::region_bytes_full(&wide("utf-16le"));
+    for (label, n_nuls, text, expected) in [
+        ("utf-16le", 511, b"E\0".as_slice(), 0),
+        ("utf-16le", 512, b"E\0", 512),
+        ("utf-16le", 600, b"E\0", 600),
+        ("utf-16be", 600, b"\0E", 600),
+        ("utf-16be", 601, b"E", 600),
+        ("utf-16le", full - 1, b"", 0),
+        ("utf-16le", full, b"", full),
+        ("utf-8", 1, b"E", 1),
+    ] {
+        let bytes = [vec![0; n_nuls].as_slice(), text].concat();
+        assert_eq!(
+            hole_before(&bytes, &wide(label)),
+            expected,
+            "{label} {n_nuls}"
+        );
+    }
+}
+
+/// Situation C5, where the file system tells where the hole ends: what proves the
+/// position is the hole before it, and what proves the file is its beginning.
+#[test]
+fn c5_a_hole_that_is_jumped_over_leaves_its_marks() {
+    let file = vec![0; REGION_BYTES_MAX];
+    let region = Region {
+        bytes: &file,
+        offset: 0,
+        before: &[],
+        skipping: false,
+        ending: Ending::Leave,
+        may_count: false,
+    };
+    let scanned = jumped(&region, 5 << 30);
+    assert_eq!(scanned.upto, 5 << 30);
+    assert_eq!(scanned.head, head_marks(&region));
+    assert!(!scanned.head.is_empty());
+    let hole = [0; MARK_BYTES_MAX as usize];
+    assert_eq!(scanned.marks, [Mark::of(&hole, (5 << 30) - MARK_BYTES_MAX)]);
+}
+
 /// Situation D12.
 #[test]
 fn d12_what_begins_as_no_text_does_is_not_searched() {
@@ -258,6 +307,33 @@ fn d12_what_begins_as_no_text_does_is_not_searched() {
         &[b"ERROR\n".as_slice(), &[0; 300], b"ERROR\n"].concat(),
     ] {
         assert!(!is_binary(text), "{:?}", &text[..text.len().min(20)]);
+    }
+}
+
+/// Situation D12: some NULs among the letters are a slip, many are none.
+#[test]
+fn d12_a_text_may_hold_some_nuls() {
+    // Each row of NULs stands before so many letters.
+    let text = |n_rows: usize, n_nuls: usize, n_letters: usize| {
+        let row = [vec![b'x'; n_letters], vec![0; n_nuls]].concat();
+        [row.repeat(n_rows), b"x".to_vec()].concat()
+    };
+    for (n_rows, n_nuls, n_letters, expected) in [
+        (4, 100, 1, false),
+        (5, 100, 1, true),
+        (8, 1, 1, false),
+        (9, 1, 1, true),
+        // The more letters, the more NULs.
+        (5, 3, 64, true),
+        (16, 1, 64, false),
+        (16, 2, 64, true),
+        // A long row is a hole.
+        (9, HOLE_BYTES_MIN, 1, false),
+        (9, HOLE_BYTES_MIN - 1, 1, true),
+    ] {
+        let bytes = text(n_rows, n_nuls, n_letters);
+        let is_so = is_binary(&bytes);
+        assert_eq!(is_so, expected, "{n_rows} of {n_nuls} by {n_letters}");
     }
 }
 

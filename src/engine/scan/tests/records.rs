@@ -189,6 +189,36 @@ fn records_are_bounded() {
     }
 }
 
+#[test]
+fn what_is_not_kept_of_a_record_is_counted() {
+    // What is longer than is kept of a line is missing of each line of a record.
+    let short = Reading {
+        line_bytes_max: 100,
+        ..joining(Joins::Indent)
+    };
+    let long = format!("HEAD {}\n  {}\n", "x".repeat(150), "y".repeat(150));
+    // 655 lines fit behind the first, and a piece of the next; a record has 1,000.
+    let many = format!("HEAD\n{}", format!("  {}\n", "x".repeat(97)).repeat(1_200));
+    let n_kept = crate::engine::records::RECORD_BYTES_MAX;
+    let n_left = 99 - (n_kept - 4 - 655 * 100 - 1) + (999 - 656) * 99;
+    for (reading, file, n_more) in [
+        (short, long, 55 + 52),
+        (joining(Joins::Indent), many, n_kept - 1_000 + n_left),
+    ] {
+        let searcher = searcher(reading, "^HEAD", Context::default());
+        let region = Region {
+            bytes: file.as_bytes(),
+            offset: 0,
+            before: &[],
+            skipping: false,
+            ending: Ending::Take,
+            may_count: false,
+        };
+        let scanned = scan(region, &searcher);
+        assert_eq!(scanned.hits[0].sample.n_more_bytes, n_more as u64);
+    }
+}
+
 /// Situation D14: two strands, and one that is never ended.
 #[test]
 fn d14_what_containers_write_is_joined() {
