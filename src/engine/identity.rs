@@ -436,6 +436,55 @@ mod tests {
     }
 
     #[test]
+    fn only_marks_prove_a_move() {
+        let before = facts(7, None, TEXT);
+        let mut identity = known(&before, TEXT, &[]);
+        let offset = TEXT.len() as u64;
+        let found = facts(8, None, TEXT);
+        let verdict = |identity: &Identity| {
+            let hashes = hashes(identity, TEXT);
+            judge((identity, offset), true, &found, &hashes)
+        };
+        assert_eq!(verdict(&identity), Verdict::Other);
+        identity.climb(&[Mark::of(&TEXT.as_bytes()[100..], 100)]);
+        assert_eq!(verdict(&identity), Verdict::Moved);
+        // Nothing holds where nothing was remembered.
+        let bare = known(&before, TEXT, &[]);
+        assert!(!holds(&bare, offset, &found, &hashes(&bare, TEXT)));
+        assert!(holds(&identity, offset, &found, &hashes(&identity, TEXT)));
+        let short = facts(8, None, &TEXT[..150]);
+        assert!(!holds(&identity, offset, &short, &hashes(&identity, TEXT)));
+        // Nor is a head of NULs that of a file that was punched, where nothing else is known.
+        let punched = "\0".repeat(TEXT.len());
+        let found = facts(7, None, &punched);
+        let hashes = hashes(&bare, &punched);
+        let verdict = judge((&bare, offset), true, &found, &hashes);
+        assert_eq!(verdict, Verdict::Rewritten);
+    }
+
+    #[test]
+    fn a_copy_in_the_making_begins_as_the_log_does() {
+        let identity = known(&facts(7, None, TEXT), TEXT, &[TEXT.len()]);
+        let offset = TEXT.len() as u64;
+        let other = "x".repeat(100);
+        for (found, expected) in [
+            ("", true),
+            // Too short to be compared.
+            ("x", true),
+            (&TEXT[..64], true),
+            (&TEXT[..100], true),
+            (&other, false),
+            // As long as the log, it is the copy or none.
+            (TEXT, false),
+        ] {
+            let facts = facts(8, None, found);
+            let hashes = hashes(&identity, found);
+            let may = may_become(&identity, offset, &facts, &hashes);
+            assert_eq!(may, expected, "{found:?}");
+        }
+    }
+
+    #[test]
     fn the_ladder_stays_short_and_reaches_far() {
         let mut identity = Identity::default();
         for end in (1000..5_000_000).step_by(1000) {

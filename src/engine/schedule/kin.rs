@@ -588,3 +588,6 @@ impl Stream {
         unread.n_faults < TRIES_MAX
     }
 }
+
+#[cfg(test)]
+mod tests;
