@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
 
-use super::Surroundings;
 use super::glob::Glob;
+use super::settings::{self, Purpose, Request};
+use super::{RuleSet, Surroundings};
 
 /// A world that is only text: `$NAME` is a variable, anything else a file.
 #[derive(Default)]
@@ -46,4 +47,19 @@ impl Surroundings for Paper {
     fn zone(&self, name: &str) -> Option<TimeZone> {
         TimeZone::get(name).ok()
     }
+}
+
+/// The rules of a list of them.
+pub(crate) fn rules_of(yaml: &str) -> RuleSet {
+    let request = Request {
+        config: None,
+        rules: vec!["r.yaml".into()],
+        purpose: Purpose::LoneRules,
+        machine_name: "test".into(),
+        directory: "/".into(),
+    };
+    let paper = Paper::default().with("/r.yaml", &format!("rules:\n{yaml}"));
+    let loaded = settings::load(&request, &paper);
+    assert!(loaded.settings.is_some(), "{yaml}");
+    loaded.settings.unwrap().rule_set
 }

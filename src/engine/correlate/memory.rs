@@ -255,6 +255,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::rules::paper::rules_of;
 
     const DAY: u64 = 86_400;
 
@@ -321,6 +322,15 @@ mod tests {
         assert!(before.is_new(at, &instance("a"), at.wall, wanted(DAY, 0)));
         let changes = before.take_dirty();
         assert!(!before.is_dirty());
+        // What could not be written is written with the next commit.
+        let ids = changes
+            .seen
+            .iter()
+            .map(|seen| (seen.rule.clone(), seen.value));
+        before.mark_dirty(vec![RuleKey::new("r")], ids.collect());
+        assert!(before.is_dirty());
+        let again = before.take_dirty();
+        assert_eq!((again.rules.len(), &again.seen), (1, &changes.seen));
         let mut after = Memory::new(before.rules.into_values(), changes.seen);
         assert!(!after.is_new(at, &instance("a"), at.wall, wanted(DAY, 0)));
         assert!(after.is_new(at, &instance("b"), at.wall, wanted(DAY, 0)));
@@ -338,5 +348,42 @@ mod tests {
         // The oldest are forgotten, the newest are not.
         assert!(memory.is_new(at, &instance("0"), at.wall, wanted(DAY, 0)));
         assert!(!memory.is_new(at, &instance("9000"), at.wall, wanted(DAY, 0)));
+    }
+
+    #[test]
+    fn what_is_too_old_makes_room_first() {
+        let mut memory = memory();
+        let half = VALUES_MAX as u64 / 2;
+        let mut is_new = |secs: u64, value: u64| {
+            let at = now(secs);
+            let new = memory.is_new(at, &instance(&value.to_string()), at.wall, wanted(DAY, 0));
+            (new, memory.seen.len())
+        };
+        for n in 0..2 * half {
+            is_new(if n < half { 0 } else { DAY }, n);
+        }
+        assert_eq!(is_new(DAY + 1, 2 * half), (true, half as usize + 1));
+        assert!(!is_new(DAY + 2, half).0);
+    }
+
+    /// What is counted or remembered of other records means nothing any more.
+    #[test]
+    fn a_rule_that_selects_other_records_is_another_one() {
+        let selects_of = |fields: &str| {
+            let rules = rules_of(&format!("- {{key: r, files: /a, format: json, {fields}}}"));
+            selects(&rules.rules[0])
+        };
+        let all = [
+            "match: x",
+            "match: y",
+            "match: x, except: y",
+            "match: x, by: [host]",
+            "match: x, where: {level: error}",
+            "match: x, where: {level: warning}",
+        ]
+        .map(selects_of);
+        let different: BTreeSet<u64> = all.into();
+        assert_eq!(different.len(), all.len());
+        assert_eq!(selects_of("match: x, severity: error"), all[0]);
     }
 }

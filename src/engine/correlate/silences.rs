@@ -243,3 +243,95 @@ impl Silences {
         removed.map(|(silence, _)| silence).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::paper::rules_of;
+
+    const RULES: &str = "- {key: ssh, files: /a, match: '(?<ip>a) (?<user>b)', by: [ip, user]}\n\
+                         - {key: disk, files: /b, match: b}";
+
+    fn wish(rule: &str, by: &[(&str, &str)], length: Duration) -> Wish {
+        let by = by.iter().copied();
+        Wish::Add {
+            rule: RuleKey::new(rule),
+            by: by
+                .map(|(name, value)| (name.into(), value.into()))
+                .collect(),
+            length,
+            reason: "r".repeat(300),
+            who: "w".repeat(300),
+        }
+    }
+
+    #[test]
+    fn each_has_a_number_of_its_own_and_ends_by_it() {
+        let rules = rules_of(RULES);
+        let mut silences = Silences::new([], 0, Now::default());
+        let mut add = |rule| {
+            let wish = wish(rule, &[], Duration::from_secs(60));
+            silences.grant(Now::default(), wish, &rules).unwrap()
+        };
+        let granted = [add("ssh"), add("disk"), add("ssh")].concat();
+        let ids: Vec<u64> = granted.iter().map(|silence| silence.id).collect();
+        assert_eq!(ids, [1, 2, 3]);
+        assert_eq!((granted[0].reason.len(), granted[0].who.len()), (200, 200));
+        let mut end = |wish| silences.grant(Now::default(), wish, &rules);
+        assert_eq!(end(Wish::End(2)).unwrap()[0].rule, RuleKey::new("disk"));
+        assert!(end(Wish::End(2)).is_err());
+        assert_eq!(end(Wish::EndOf(RuleKey::new("ssh"))).unwrap().len(), 2);
+        assert!(end(Wish::EndOf(RuleKey::new("ssh"))).is_err());
+        assert_eq!(silences.next_id(), 4);
+        // What could not be written is written with the next commit.
+        assert_eq!(silences.take_dirty(), (vec![], vec![1, 2, 3]));
+        assert!(!silences.is_dirty());
+        silences.mark_dirty([2]);
+        assert!(silences.is_dirty());
+        assert_eq!(silences.take_dirty(), (vec![], vec![2]));
+    }
+
+    #[test]
+    fn there_are_no_more_than_people_can_oversee() {
+        let rules = rules_of(RULES);
+        let mut silences = Silences::new([], 1, Now::default());
+        let long = Duration::from_secs(366 * 86_400);
+        for length in [Duration::ZERO, long + Duration::from_nanos(1)] {
+            let refused = silences.grant(Now::default(), wish("ssh", &[], length), &rules);
+            assert!(refused.is_err(), "{length:?}");
+        }
+        for _ in 0..SILENCES_MAX {
+            let granted = silences.grant(Now::default(), wish("ssh", &[], long), &rules);
+            assert!(granted.is_ok());
+        }
+        let refused = silences.grant(Now::default(), wish("ssh", &[], long), &rules);
+        assert_eq!(refused.unwrap_err(), "1000 silences already; end some");
+    }
+
+    #[test]
+    fn a_silence_covers_what_it_names() {
+        let rules = rules_of(RULES);
+        let names = &rules.rule(&RuleKey::new("ssh")).unwrap().by;
+        let id = |rule: &str, ip: &str, user: &str| InstanceId {
+            rule: RuleKey::new(rule),
+            by: [ip.to_owned(), user.to_owned()].into(),
+        };
+        for (by, rule, ip, user, expected) in [
+            (&[][..], "ssh", "1", "eve", true),
+            (&[], "disk", "1", "eve", false),
+            (&[("ip", "1")], "ssh", "1", "eve", true),
+            (&[("ip", "1")], "ssh", "2", "eve", false),
+            // Another name with that value is none.
+            (&[("ip", "1")], "ssh", "2", "1", false),
+            (&[("user", "1")], "ssh", "1", "eve", false),
+            (&[("ip", "1"), ("user", "eve")], "ssh", "1", "eve", true),
+            (&[("ip", "1"), ("user", "eve")], "ssh", "1", "bob", false),
+        ] {
+            let mut silences = Silences::new([], 1, Now::default());
+            let wish = wish("ssh", by, Duration::from_secs(60));
+            silences.grant(Now::default(), wish, &rules).unwrap();
+            let covers = silences.cover(&id(rule, ip, user), names);
+            assert_eq!(covers, expected, "{by:?} {rule} {ip} {user}");
+        }
+    }
+}

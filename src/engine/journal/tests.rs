@@ -4,22 +4,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::engine::correlate::Role;
-use crate::rules::paper::Paper;
-use crate::rules::settings::{self, Purpose, Request};
-
-fn rules(yaml: &str) -> RuleSet {
-    let request = Request {
-        config: None,
-        rules: vec!["r.yaml".into()],
-        purpose: Purpose::LoneRules,
-        machine_name: "test".into(),
-        directory: "/".into(),
-    };
-    let paper = Paper::default().with("/r.yaml", &format!("rules:\n{yaml}"));
-    let loaded = settings::load(&request, &paper);
-    assert!(loaded.settings.is_some(), "{yaml}");
-    loaded.settings.unwrap().rule_set
-}
+use crate::rules::paper::rules_of;
 
 fn start() -> Position {
     Position {
@@ -49,7 +34,7 @@ fn of_sshd(cursor: &str, message: Value) -> String {
 }
 
 fn search(yaml: &str, lines: &str) -> Done {
-    let search = Search::of(&rules(yaml)).unwrap();
+    let search = Search::of(&rules_of(yaml)).unwrap();
     search.search(lines.as_bytes(), &start(), None)
 }
 
@@ -152,7 +137,7 @@ fn what_is_no_entry_is_passed_over() {
 
 #[test]
 fn the_last_entry_does_not_come_again_and_its_absence_is_a_gap() {
-    let search = Search::of(&rules("- {key: a, journal: {}, match: bad}")).unwrap();
+    let search = Search::of(&rules_of("- {key: a, journal: {}, match: bad}")).unwrap();
     let lines = of_sshd("c1", "bad".into()) + &of_sshd("c2", "bad".into());
     for (first, cursors, has_gap) in [
         (None, vec!["c1", "c2"], false),
@@ -167,8 +152,8 @@ fn the_last_entry_does_not_come_again_and_its_absence_is_a_gap() {
 
 #[test]
 fn the_position_is_kept_as_long_as_a_rule_looks() {
-    let with = rules("- {key: a, journal: {}, match: bad}");
-    let without = rules("- {key: a, files: /var/log/a, match: bad}");
+    let with = rules_of("- {key: a, journal: {}, match: bad}");
+    let without = rules_of("- {key: a, files: /var/log/a, match: bad}");
     let mut journal = Journal::new(None, &with, Wall(5));
     assert_eq!(
         journal.take_dirty(),
@@ -184,6 +169,11 @@ fn the_position_is_kept_as_long_as_a_rule_looks() {
     assert_eq!(journal.done(Moment(0), turn.epoch, Ok(done)).len(), 1);
     let position = journal.take_dirty().unwrap();
     assert_eq!(position.clone().unwrap().cursor.as_deref(), Some("c1"));
+    // What could not be written is written with the next commit.
+    assert_eq!(journal.take_dirty(), None);
+    journal.mark_dirty();
+    assert_eq!(journal.take_dirty().as_ref(), Some(&position));
+    assert_eq!(journal.n_entries(), 1);
 
     // Another rule: it begins there. What was being read for the old ones is read again.
     let turn = journal.next_turn(Moment(0)).unwrap();
@@ -201,7 +191,7 @@ fn the_position_is_kept_as_long_as_a_rule_looks() {
 
 #[test]
 fn a_fault_is_said_once_and_tried_ever_more_slowly() {
-    let with = rules("- {key: a, journal: {}, match: bad}");
+    let with = rules_of("- {key: a, journal: {}, match: bad}");
     let mut journal = Journal::new(None, &with, Wall(5));
     let mut now = Moment(0);
     let mut notices = Vec::new();
@@ -209,7 +199,7 @@ fn a_fault_is_said_once_and_tried_ever_more_slowly() {
         let turn = journal.next_turn(now).unwrap();
         let why = "no".to_owned();
         assert!(journal.done(now, turn.epoch, Err(Fault { why })).is_empty());
-        notices.extend(journal.take_notices());
+        notices.extend((journal.take_notices().into_iter()).map(|notice| (now, notice)));
         let next = now.after(Duration::from_secs(wait_secs));
         assert_eq!(journal.wakeup(), Some(next));
         assert!(journal.next_turn(Moment(next.0 - 1)).is_none());
@@ -218,19 +208,20 @@ fn a_fault_is_said_once_and_tried_ever_more_slowly() {
     let turn = journal.next_turn(now).unwrap();
     let done = turn.search.search(b"", &turn.after, None);
     journal.done(now, turn.epoch, Ok(done));
-    notices.extend(journal.take_notices());
+    notices.extend((journal.take_notices().into_iter()).map(|notice| (now, notice)));
     let why = || "no".to_owned();
+    let secs = |secs| Moment(0).after(Duration::from_secs(secs));
     let expected = [
-        Notice::Unreadable { why: why() },
-        Notice::StaysUnreadable { why: why() },
-        Notice::Readable,
+        (secs(0), Notice::Unreadable { why: why() }),
+        (secs(15), Notice::StaysUnreadable { why: why() }),
+        (secs(91), Notice::Readable),
     ];
     assert_eq!(notices, expected);
 }
 
 #[test]
 fn it_is_read_to_its_end_until_it_cannot_be_read() {
-    let with = rules("- {key: a, journal: {}, match: bad}");
+    let with = rules_of("- {key: a, journal: {}, match: bad}");
     let mut journal = Journal::new(None, &with, Wall(5));
     assert!(!journal.has_read_all());
     let turn = journal.next_turn(Moment(0)).unwrap();
@@ -243,7 +234,10 @@ fn it_is_read_to_its_end_until_it_cannot_be_read() {
     let why = "no".to_owned();
     journal.done(Moment(0), turn.epoch, Err(Fault { why }));
     assert!(!journal.has_read_all());
-    journal.meet(&rules("- {key: a, files: /var/log/a, match: bad}"), Wall(9));
+    journal.meet(
+        &rules_of("- {key: a, files: /var/log/a, match: bad}"),
+        Wall(9),
+    );
     assert!(journal.has_read_all(), "nobody wants it");
 }
 
@@ -273,7 +267,7 @@ fn fields_of_entries_select() {
         ("where: {EXIT_CODE: killed}, except: ended", vec![]),
     ] {
         let yaml = format!("- {{key: a, journal: {{unit: app}}, {rule}, by: EXIT_CODE}}");
-        let search = Search::of(&rules(&yaml)).unwrap();
+        let search = Search::of(&rules_of(&yaml)).unwrap();
         assert!(search.fields().unwrap().contains("EXIT_CODE"), "{rule}");
         let done = search.search(lines.as_bytes(), &start(), None);
         let found: Vec<&str> = done.found.iter().map(|found| &*found.cursor).collect();
@@ -294,7 +288,7 @@ fn fields_of_entries_select() {
 fn all_fields_are_asked_for_where_a_message_shows_all() {
     let fields = |rule: &str| {
         let yaml = format!("- {{key: a, journal: {{}}, match: x, {rule}}}");
-        Search::of(&rules(&yaml)).unwrap().fields().cloned()
+        Search::of(&rules_of(&yaml)).unwrap().fields().cloned()
     };
     assert_eq!(fields("text: '{{ fields }}'"), None);
     let one = fields("text: '{{ fields.CODE_FILE }}'").unwrap();
