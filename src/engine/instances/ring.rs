@@ -178,6 +178,25 @@ mod tests {
         }
     }
 
+    /// A few different records of those that made it, and when they happened: one that
+    /// comes late is not the last of them.
+    #[test]
+    fn what_made_an_event_is_shown() {
+        let threshold = threshold(5, 10, None);
+        let mut ring = Ring::default();
+        let hits = [(0, "old"), (20, "a"), (20, "a"), (26, "b"), (24, "c")];
+        for (secs, user) in hits {
+            assert_eq!(ring.take(&threshold, &event(secs, user)), None);
+        }
+        let tally = ring.take(&threshold, &event(22, "d")).unwrap();
+        let shown: Vec<&str> = (tally.different.iter())
+            .map(|shown| &*shown.sample.line)
+            .collect();
+        assert_eq!(shown, ["failed for a", "failed for b", "failed for c"]);
+        assert_eq!(tally.latest.sample.line, "failed for d");
+        assert_eq!((tally.first.0, tally.last.0), (20_000_000, 26_000_000));
+    }
+
     /// By the definition: any so many of the hits since it fired last.
     fn naive(count: usize, within: i64, times: &[i64]) -> Vec<usize> {
         let mut since = 0;

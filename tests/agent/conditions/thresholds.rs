@@ -110,6 +110,29 @@ fn values_are_new_once() {
     );
 }
 
+/// Hits that are not yet an event take room only as long as they can become one.
+#[test]
+fn hits_that_are_too_old_make_room() {
+    check(
+        Wanted {
+            max_keys: Some(2),
+            ..three_a_minute()
+        },
+        "
+        00:00 log app.log
+        00:00 start
+        00:10 write alpha:k1 x2
+        00:20 write alpha:k2 x2
+        00:30 write alpha:k3 x3
+        02:00 write alpha:k4 x3
+        ",
+        "
+        00:30 alpha (others) first 3
+        02:00 alpha k4 first 3
+        ",
+    );
+}
+
 #[test]
 fn values_beyond_the_room_share_one_instance() {
     check(
