@@ -15,6 +15,10 @@ mod diagnostics;
 
 mod messages;
 
+mod wordings;
+
+mod threads;
+
 mod counted;
 
 mod world;

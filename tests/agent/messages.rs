@@ -23,20 +23,26 @@ use crate::support::rules_of;
 const CATALOGUE: &str = include_str!("messages.txt");
 
 /// A rule with more fields than these, as YAML in one line.
-fn rule(fields: &str) -> Arc<Rule> {
+pub(crate) fn rule(fields: &str) -> Arc<Rule> {
     let text = format!(
         "rules: [{{key: ssh, files: /a, match: '(?<user>\\w+) from (?<ip>\\S+)', by: [ip], {fields}}}]"
     );
     rules_of(&text).rules[0].clone()
 }
 
-const NOON: Wall = Wall(1_795_348_800_000_000);
+pub(crate) const NOON: Wall = Wall(1_795_348_800_000_000);
 
-fn seconds_after_noon(seconds: i64) -> Wall {
+pub(crate) fn seconds_after_noon(seconds: i64) -> Wall {
     Wall(NOON.0 + seconds * 1_000_000)
 }
 
-fn event(rule: &Rule, line: &str, captures: &[(&str, &str)], source: &str, at: Wall) -> Event {
+pub(crate) fn event(
+    rule: &Rule,
+    line: &str,
+    captures: &[(&str, &str)],
+    source: &str,
+    at: Wall,
+) -> Event {
     let sample = Sample {
         line: line.to_owned(),
         captures: captures
@@ -56,7 +62,7 @@ fn event(rule: &Rule, line: &str, captures: &[(&str, &str)], source: &str, at: W
     }
 }
 
-fn surface() -> Surface {
+pub(crate) fn surface() -> Surface {
     Surface {
         host: "web-03".into(),
         zone: TimeZone::UTC,
@@ -94,7 +100,7 @@ fn logins(rule: &Rule, reason: Reason, n_events: i64) -> String {
     word(rule, &login(0).instance, &draft)
 }
 
-fn word(rule: &Rule, instance: &InstanceId, draft: &Draft) -> String {
+pub(crate) fn word(rule: &Rule, instance: &InstanceId, draft: &Draft) -> String {
     let now = seconds_after_noon(3_600);
     let surface = surface();
     let key = message::thread_key(
@@ -170,6 +176,7 @@ fn kinds() -> Vec<(&'static str, String)> {
     .into_iter()
     .chain(courses())
     .chain(checks())
+    .chain(courses_of_checks())
     .collect()
 }
 
@@ -196,8 +203,52 @@ fn checks() -> Vec<(&'static str, String)> {
     ]
 }
 
+/// What becomes of what a command found, by name.
+fn courses_of_checks() -> Vec<(&'static str, String)> {
+    let (bad, fine) = ("DISK CRITICAL - 7% free", "DISK OK - 52% free");
+    let course = |reason, is_fine: bool, n_bad| match is_fine {
+        true => found_often("", reason, 0, fine, n_bad),
+        false => found_often("", reason, 2, bad, n_bad),
+    };
+    vec![
+        ("a plugin got worse", course(Reason::Severity, false, 2)),
+        ("a plugin still fails", course(Reason::Repeat, false, 12)),
+        (
+            "a plugin failed and recovered",
+            course(Reason::Brief, true, 1),
+        ),
+        ("a plugin flaps, bad", course(Reason::Flapping, false, 1)),
+        ("a plugin flaps, fine", course(Reason::Flapping, true, 0)),
+        ("a plugin is steady, bad", course(Reason::Steady, false, 3)),
+        ("a plugin is steady, fine", course(Reason::Steady, true, 0)),
+        ("a plugin knows again", course(Reason::Mended, true, 3)),
+        (
+            "a plugin was silenced",
+            course(Reason::SilenceEnd, false, 3),
+        ),
+        (
+            "a plugin's hours begin",
+            course(Reason::HoursBegin, true, 2),
+        ),
+        (
+            "what kept a plugin quiet is over",
+            course(Reason::InhibitorEnd, false, 1),
+        ),
+        (
+            "a plugin's rule was removed",
+            course(Reason::Dropped, false, 0),
+        ),
+    ]
+}
+
 /// A message about a run that ended with a status and said this.
 fn found(fields: &str, reason: Reason, exit_status: i32, said: &str) -> String {
+    let n_bad = u64::from(reason != Reason::Resolved);
+    found_often(fields, reason, exit_status, said, n_bad)
+}
+
+/// The same that speaks for so many bad results.
+fn found_often(fields: &str, reason: Reason, exit_status: i32, said: &str, n_bad: u64) -> String {
     let status = match fields.contains("status") {
         true => "",
         false => "status: nagios,",
@@ -221,7 +272,7 @@ fn found(fields: &str, reason: Reason, exit_status: i32, said: &str) -> String {
         besides: None,
     };
     let mut tally = Tally::of(&event);
-    tally.count = u64::from(reason != Reason::Resolved);
+    tally.count = n_bad;
     let draft = Draft {
         reason,
         tally,
@@ -384,56 +435,6 @@ fn a_template_that_fails_costs_no_message() {
         "{}",
         worded.body
     );
-}
-
-#[test]
-fn threads_are_as_the_rule_says() {
-    let berlin = TimeZone::fixed(jiff::tz::offset(1));
-    // Midnight has just struck there.
-    let (opened, now) = (seconds_after_noon(0), seconds_after_noon(11 * 3_600));
-    for (thread, expected) in [
-        ("rule", Some("ssh")),
-        ("instance", Some("ssh/192.0.2.7")),
-        ("incident", Some("ssh@2026-11-22T13:00:00.000+01:00")),
-        ("day", Some("ssh@2026-11-23")),
-        ("none", None),
-    ] {
-        let rule = rule(&format!("thread: {thread}"));
-        let first = event(&rule, "x", &[("ip", "192.0.2.7")], "/a", opened);
-        let key = message::thread_key(&rule, &first.instance, opened, now, &berlin, Reason::First);
-        assert_eq!(key.as_deref(), expected);
-        let others = InstanceId {
-            by: vec!["(others)".to_owned(); 2].into(),
-            ..first.instance
-        };
-        let key = message::thread_key(&rule, &others, opened, now, &berlin, Reason::First);
-        if thread == "instance" {
-            assert_eq!(key.as_deref(), Some("ssh/(others)"));
-        }
-    }
-}
-
-#[test]
-fn threads_of_instances_cannot_be_chosen_by_a_log() {
-    let rule = rule("thread: instance");
-    let two = InstanceId {
-        rule: rule.key.clone(),
-        by: vec![String::new(); 2].into(),
-    };
-    let key = |by: &[&str]| {
-        let instance = InstanceId {
-            by: by.iter().map(|value| (*value).to_owned()).collect(),
-            ..two.clone()
-        };
-        message::thread_key(&rule, &instance, NOON, NOON, &TimeZone::UTC, Reason::First).unwrap()
-    };
-    assert_eq!(key(&["192.0.2.7"]), "ssh/192.0.2.7");
-    assert_eq!(key(&["/var/log/a"]), "ssh//var/log/a");
-    assert_eq!(key(&["a", "b"]), "ssh/a/b");
-    assert_ne!(key(&["a/b", "c"]), key(&["a", "b/c"]));
-    assert_ne!(key(&["a b", "c"]), key(&["a", "b c"]));
-    assert_eq!(key(&["größe"]).len(), "ssh/".len() + 16);
-    assert!(key(&["x".repeat(120).as_str(), "y".repeat(120).as_str()]).len() < 200);
 }
 
 /// What may stand in a message and begin with `<`: the author's own.

@@ -147,12 +147,35 @@ fn templates_keep_their_own_markup_only() {
             vec![literal("<https://x/"), value("a b\n*c*"), literal("|x>")],
             "<https://x/a%20b%0A%2Ac%2A|x>",
         ),
+        // Behind a link, and behind a bracket that is none, is text again.
+        (
+            vec![literal("<https://x|x> "), value("a b *c*")],
+            "<https://x|x> a b ∗c∗",
+        ),
+        (vec![literal("a <b\nc "), value("d e")], "a <b\nc d e"),
+        (vec![literal("a < b "), value("c d")], "a < b c d"),
     ] {
         assert_eq!(assemble(&pieces, Room::Lines), expected);
     }
     let pieces = [value("a\nb")];
     assert_eq!(assemble(&pieces, Room::Lines), "a\nb");
     assert_eq!(assemble(&pieces, Room::Line), "a⏎b");
+}
+
+#[test]
+fn escape_sequences_take_nothing_with_them() {
+    for (text, expected) in [
+        ("a\u{1b}[1;31mb", "ab"),
+        ("a\u{1b}]0;title\u{7}b", "ab"),
+        ("a\u{1b}(Bb", "ab"),
+        ("a\u{1b}(\nb", "a\nb"),
+        ("a\u{1b}#8b", "ab"),
+        ("a\u{1b}", "a"),
+    ] {
+        assert_eq!(lines(text), expected, "{text:?}");
+    }
+    // A star or a tilde between blanks marks nothing.
+    assert_eq!(plain("2 * 3 ~ 6 ~x"), "2 * 3 ~ 6 ∼x");
 }
 
 #[test]
@@ -167,6 +190,7 @@ fn cuts_no_character_in_two() {
         ("see <https://wiki|wiki> now", 12, "see …"),
         ("say `code` now", 8, "say `co…`"),
         ("a\n```\nb\nc\nd\n```", 9, "a\n```\nb\n…"),
+        ("a\n```\nb ` c\n```", 11, "a\n```\nb ` …"),
         ("", 0, ""),
         ("ab", 0, "…"),
     ] {

@@ -104,3 +104,69 @@ impl Tally {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::events::InstanceId;
+    use crate::rules::RuleKey;
+
+    fn event(secs: i64, line: &str) -> Event {
+        let sample = Sample {
+            line: line.to_owned(),
+            ..Sample::default()
+        };
+        Event {
+            id: EventId(0),
+            instance: InstanceId {
+                rule: RuleKey::new("r"),
+                by: Arc::new([]),
+            },
+            severity: Severity::Warning,
+            at: Wall(secs * 1_000_000),
+            sample: Arc::new(sample),
+            source: "/a".into(),
+            besides: None,
+        }
+    }
+
+    /// The events of these lines, a second apart from `secs` on.
+    fn tally(secs: i64, lines: &[&str]) -> Tally {
+        let mut events = (secs..).zip(lines).map(|(secs, line)| event(secs, line));
+        let mut tally = Tally::of(&events.next().unwrap());
+        events.for_each(|event| tally.add(&event));
+        tally
+    }
+
+    fn lines_of(tally: &Tally) -> (Vec<&str>, &str) {
+        let different = tally.different.iter().map(|shown| &*shown.sample.line);
+        (different.collect(), &tally.latest.sample.line)
+    }
+
+    #[test]
+    fn what_is_counted_together_shows_the_last_and_a_few_different_ones() {
+        for (ours, theirs, expected) in [
+            // The later one is the last, whichever is counted in.
+            (tally(10, &["a"]), tally(20, &["b"]), (vec!["a", "b"], "b")),
+            (tally(20, &["a"]), tally(10, &["b"]), (vec!["a", "b"], "a")),
+            (tally(10, &["a"]), tally(10, &["b"]), (vec!["a", "b"], "b")),
+            (
+                tally(10, &["a", "b"]),
+                tally(20, &["b", "a", "c", "d"]),
+                (vec!["a", "b", "c"], "d"),
+            ),
+            (
+                tally(10, &["a", "b", "c"]),
+                tally(20, &["d"]),
+                (vec!["a", "b", "c"], "d"),
+            ),
+        ] {
+            let mut both = ours.clone();
+            both.merge(&theirs);
+            assert_eq!(lines_of(&both), expected);
+            assert_eq!(both.count, ours.count + theirs.count);
+            assert_eq!(both.first, ours.first.min(theirs.first));
+            assert_eq!(both.last, ours.last.max(theirs.last));
+        }
+    }
+}
