@@ -561,20 +561,6 @@ impl Schedule {
     }
 }
 
-impl Stream {
-    /// Asks where it went.
-    pub(super) fn seek(&mut self) -> Turn {
-        self.n_seeks += 1;
-        Turn::Seek {
-            stream: self.id,
-            path: self.path.to_path_buf(),
-            real: self.real.as_deref().map(Path::to_owned),
-            place: self.place(),
-            log: self.name.to_path_buf(),
-        }
-    }
-}
-
 /// Whether a path is in a directory: mostly their first bytes tell that it is not.
 fn is_below(path: &Path, directory: &Path) -> bool {
     let [path_bytes, bytes] = [path, directory].map(|path| path.as_os_str().as_encoded_bytes());

@@ -9,6 +9,7 @@ use crate::engine::identity::{Facts, Mark, Place};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::Packing;
 use crate::engine::scan::{Ending, Region, Scanned};
+use crate::engine::stream::Stream;
 use crate::rules::records::searcher::Searcher;
 
 /// How files are noticed.
@@ -222,4 +223,18 @@ pub enum Turn {
     },
     /// Close.
     Close(StreamId),
+}
+
+impl Stream {
+    /// Asks where it went.
+    pub(super) fn seek(&mut self) -> Turn {
+        self.n_seeks += 1;
+        Turn::Seek {
+            stream: self.id,
+            path: self.path.to_path_buf(),
+            real: self.real.as_deref().map(Path::to_owned),
+            place: self.place(),
+            log: self.name.to_path_buf(),
+        }
+    }
 }
