@@ -300,10 +300,13 @@ impl World {
                 self.oracle.copied(span.line);
             }
             self.files.node_mut(copied).spans = spans;
-        } else if last.is_some() {
-            // It is read for the bytes that it was known by before, and may be new.
+        } else {
             for span in &spans {
-                self.oracle.double(span.line);
+                // It is read for the bytes that it was known by before, and may be new; and
+                // where nothing was read of the log, it is new, with what was old in that.
+                if last.is_some() || !self.oracle.is_handed(span.line) {
+                    self.oracle.double(span.line);
+                }
             }
         }
         self.note(format_args!("{} is copied and emptied", path.display()));
