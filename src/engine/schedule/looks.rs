@@ -105,6 +105,8 @@ impl Schedule {
             }
             return self.lose_name(id);
         };
+        // The number is its own, and no longer that of another which had it for a moment.
+        self.by_place.entry(facts.place).or_insert(id);
         self.recovered(id);
         if self.is_unproven(id, look.named) {
             if self.streams.get(&id).is_some_and(|stream| stream.again) {
