@@ -145,6 +145,8 @@ impl Schedule {
                 && !is_twin
                 && (!is_followed || Packing::of(&entry.path).is_some())
             {
+                // One that went to another of these names meanwhile is where it was seen last.
+                found.retain(|(_, other)| other.facts.place != entry.facts.place);
                 found.push((rank, entry));
             }
         }
@@ -436,6 +438,17 @@ impl Schedule {
     pub(super) fn give_up_searching(&mut self, id: StreamId) {
         self.give_back(id);
         self.search_what_waited();
+    }
+
+    /// Lets a candidate go that is none any more.
+    pub(super) fn leave_search(&mut self, id: StreamId) {
+        let of = self.streams.get(&id).and_then(|stream| stream.follows);
+        self.forget(id);
+        let search = of.and_then(|of| self.searches.get_mut(&of).map(|search| (of, search)));
+        if let Some((of, search)) = search {
+            (search.candidates).retain(|candidate| candidate.stream != id);
+            self.go_on_searching(of);
+        }
     }
 
     /// Ends a search, whatever it holds.

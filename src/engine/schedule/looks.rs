@@ -105,8 +105,6 @@ impl Schedule {
             }
             return self.lose_name(id);
         };
-        // The number is its own, and no longer that of another which had it for a moment.
-        self.by_place.entry(facts.place).or_insert(id);
         self.recovered(id);
         if self.is_unproven(id, look.named) {
             if self.streams.get(&id).is_some_and(|stream| stream.again) {
@@ -119,6 +117,7 @@ impl Schedule {
         if self.inherit(now, id, &facts, &look.hashes) {
             return;
         }
+        let is_of_another = self.is_of_another(id, &facts);
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
@@ -155,6 +154,10 @@ impl Schedule {
                 self.orders.push_back(Turn::Close(id));
                 self.wake_heirs(id);
                 return self.lose_name(id);
+            }
+            // What stands there now was met elsewhere before it came here.
+            Verdict::Reused if is_of_another => {
+                return self.leave_to_another(id);
             }
             Verdict::Moved => {
                 stream.identity.place = facts.place;

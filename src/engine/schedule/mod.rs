@@ -565,3 +565,6 @@ impl Schedule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

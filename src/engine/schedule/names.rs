@@ -230,6 +230,8 @@ impl Schedule {
             stream.changed_after = self.n_listings;
             stream.begin_anew(generation, facts, from);
         }
+        // The number is its own, and no longer that of another which had it for a moment.
+        self.by_place.insert(facts.place, id);
         self.dirty.insert(id);
         self.wake(id);
     }
@@ -380,6 +382,11 @@ impl Schedule {
         if let Some(&id) = self.by_place.get(&place)
             && let Some(stream) = self.streams.get(&id)
         {
+            if stream.is_held && stream.packing.is_none() {
+                // It was found among rotated files, and has a followed name by now.
+                self.leave_search(id);
+                return self.meet_new(entry);
+            }
             if stream.packing.is_some() && !stream.identity.has_other_birth_than(&entry.facts) {
                 // An archive is read for the log's sake, not for its own name's.
                 return;
@@ -391,24 +398,51 @@ impl Schedule {
                 // Older news than what a look has told since.
                 return;
             }
-            // The inode number went to another file: what was here has no name. But
-            // its content may be there still.
-            self.give_up_searching(id);
-            if let Some(stream) = self.streams.get_mut(&id) {
-                stream.is_succeeded &= stream.naming != Naming::Here;
-                stream.naming = Naming::Nameless;
-                stream.lost_after = self.n_listings;
-                stream.looked_for = false;
-                stream.kin = Kin::Unasked;
-                stream.seek_failed = false;
-                let order = stream.seek();
-                self.orders.push_back(order);
-            }
-            self.dirty.insert(id);
+            self.lose_number(id);
             self.meet_new(entry);
             return self.wake(id);
         }
         self.meet_new(entry);
+    }
+
+    /// The inode number went to another file: what was here has no name. But its content
+    /// may be there still.
+    fn lose_number(&mut self, id: StreamId) {
+        self.give_up_searching(id);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.is_succeeded &= stream.naming != Naming::Here;
+            stream.naming = Naming::Nameless;
+            stream.lost_after = self.n_listings;
+            stream.looked_for = false;
+            stream.kin = Kin::Unasked;
+            stream.seek_failed = false;
+            let order = stream.seek();
+            self.orders.push_back(order);
+        }
+        self.dirty.insert(id);
+    }
+
+    /// Whether a file that was opened for one stream is another's already.
+    pub(super) fn is_of_another(&self, id: StreamId, facts: &Facts) -> bool {
+        let holder = self.by_place.get(&facts.place);
+        let holder = holder.and_then(|holder| self.streams.get(holder));
+        holder.is_some_and(|holder| {
+            let is_it = holder.identity.birth.is_some() && holder.identity.birth == facts.birth;
+            holder.id != id && holder.packing.is_none() && is_it
+        })
+    }
+
+    /// What was opened for a stream is another's, which the next listing meets here: the
+    /// stream's own file is gone.
+    pub(super) fn leave_to_another(&mut self, id: StreamId) {
+        self.orders.push_back(Turn::Close(id));
+        self.lose_number(id);
+        if let Some(stream) = self.streams.get(&id) {
+            let path = stream.path.clone();
+            self.want(&path);
+        }
+        self.wake_heirs(id);
+        self.wake(id);
     }
 
     /// A listed file is one that is followed.

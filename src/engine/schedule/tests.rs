@@ -1,0 +1,326 @@
+//! A directory that changes between all that is asked of it: names go from file to file
+//! faster than anyone can list them, and few inode numbers go round.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::*;
+use crate::engine::identity::{Facts, fingerprint};
+use crate::engine::scan;
+use crate::rules::paper::rules_of;
+
+const LOG: &str = "/logs/app.log";
+const KIN: [&str; 2] = ["/logs/app.log.1", "/logs/app.log.2"];
+const OTHER: &str = "/logs/app.log.new";
+
+/// A file, with lines of its own.
+#[derive(Debug)]
+struct File {
+    inode: u64,
+    birth: i64,
+    bytes: Vec<u8>,
+    n_links: u64,
+}
+
+/// A directory, and who holds which of its files open.
+#[derive(Debug)]
+struct Directory {
+    chance: fastrand::Rng,
+    files: Vec<File>,
+    names: BTreeMap<&'static str, usize>,
+    open: BTreeMap<StreamId, usize>,
+    n_lines: usize,
+    n_changes_left: usize,
+}
+
+impl Directory {
+    fn new(seed: u64) -> Self {
+        Self {
+            chance: fastrand::Rng::with_seed(seed),
+            files: Vec::new(),
+            names: BTreeMap::new(),
+            open: BTreeMap::new(),
+            n_lines: 0,
+            n_changes_left: 0,
+        }
+    }
+
+    /// Lets time pass for the others: something happens, or nothing.
+    fn pass(&mut self) {
+        while self.n_changes_left > 0 && self.chance.u8(0..3) == 0 {
+            self.n_changes_left -= 1;
+            match self.chance.u8(0..7) {
+                0 => self.rename(LOG, KIN[0]),
+                1 => self.rename(KIN[0], KIN[1]),
+                2 => self.rename(KIN[0], LOG),
+                3 => self.rename(OTHER, LOG),
+                4 => self.make(OTHER),
+                5 => self.make(LOG),
+                _ => self.write(),
+            }
+        }
+    }
+
+    fn rename(&mut self, from: &str, to: &'static str) {
+        if let Some(idx) = self.names.remove(from) {
+            let over = self.names.insert(to, idx);
+            self.unlink(over);
+        }
+    }
+
+    fn make(&mut self, name: &'static str) {
+        let used = |inode: &u64| {
+            let is_used = |(idx, file): (usize, &File)| {
+                file.inode == *inode && (file.n_links > 0 || self.open.values().any(|o| *o == idx))
+            };
+            self.files.iter().enumerate().any(is_used)
+        };
+        let inode = (1..).find(|inode| !used(inode)).expect("there are many");
+        let idx = self.files.len();
+        self.n_lines += 1;
+        self.files.push(File {
+            inode,
+            birth: 1 + idx as i64,
+            bytes: format!("ERROR {}\n", self.n_lines).into(),
+            n_links: 1,
+        });
+        let over = self.names.insert(name, idx);
+        self.unlink(over);
+    }
+
+    fn unlink(&mut self, idx: Option<usize>) {
+        if let Some(file) = idx.and_then(|idx| self.files.get_mut(idx)) {
+            file.n_links = 0;
+        }
+    }
+
+    fn write(&mut self) {
+        if let Some(idx) = self.names.get(LOG) {
+            self.n_lines += 1;
+            let line = format!("ERROR {}\n", self.n_lines);
+            self.files[*idx].bytes.extend(line.bytes());
+        }
+    }
+
+    fn facts(&self, idx: usize) -> Facts {
+        let file = &self.files[idx];
+        Facts {
+            place: Place {
+                device: 1,
+                inode: file.inode,
+            },
+            birth: Some(file.birth),
+            size: file.bytes.len() as u64,
+            modified: file.birth,
+            links: file.n_links,
+        }
+    }
+
+    /// The files at some names, which may change while they are gone through.
+    fn list(&mut self, names: &[&str]) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for name in names {
+            self.pass();
+            if let Some(idx) = self.names.get(name) {
+                entries.push(Entry {
+                    path: Path::new(name).into(),
+                    real: None,
+                    facts: self.facts(*idx),
+                    is_mounted: false,
+                });
+            }
+        }
+        entries
+    }
+
+    /// Where a file is, and what lies among the rotated ones.
+    fn seek(&mut self, place: Place) -> Found {
+        let mut path = None;
+        for name in [LOG, KIN[0], KIN[1], OTHER] {
+            self.pass();
+            let idx = self.names.get(name);
+            if idx.is_some_and(|idx| self.facts(*idx).place == place) {
+                path = path.or(Some(PathBuf::from(name)));
+            }
+        }
+        let kin = self.list(&KIN);
+        Found { path, kin }
+    }
+
+    fn opened(&mut self, id: StreamId, path: &Path, place: Place) -> Option<usize> {
+        let named = self.names.get(path.to_str()?);
+        let named = named.copied().filter(|idx| self.facts(*idx).place == place);
+        let idx = self.open.get(&id).copied().or(named)?;
+        self.open.insert(id, idx);
+        Some(idx)
+    }
+
+    fn look(&mut self, look: &LookAt) -> Look {
+        let idx = self.opened(look.stream, &look.path, look.place);
+        let bytes = idx.map_or(&[][..], |idx| &self.files[idx].bytes);
+        let hash =
+            |&(start, end): &(u64, u64)| bytes.get(start as usize..end as usize).map(fingerprint);
+        let hashes = look.stretches.iter().map(hash).collect();
+        let named = look.path.to_str().and_then(|path| self.names.get(path));
+        Look {
+            opened: idx.map(|idx| self.facts(idx)),
+            named: named.map(|idx| self.facts(*idx).place),
+            hashes,
+            is_later: false,
+        }
+    }
+
+    fn read(&mut self, read: &Read) -> ReadDone {
+        let Some(idx) = self.opened(read.stream, &read.path, read.place) else {
+            return ReadDone::Changed;
+        };
+        let bytes = &self.files[idx].bytes;
+        let offset = read.offset as usize;
+        let holds = read.mark.iter().chain(&read.head).all(|mark| {
+            let stretch = bytes.get(mark.start as usize..mark.end as usize);
+            stretch.map(fingerprint) == Some(mark.hash)
+        });
+        match bytes.get(offset..) {
+            Some(rest) if holds => ReadDone::Scanned {
+                scanned: scan::scan(read.region(rest, &bytes[..offset]), &read.searcher),
+                at_end: true,
+            },
+            Some(_) | None => ReadDone::Changed,
+        }
+    }
+}
+
+/// A schedule that is asked for nothing but this directory.
+#[derive(Debug)]
+struct Life {
+    directory: Directory,
+    schedule: Schedule,
+    now: Moment,
+    /// How often each line was told.
+    told: BTreeMap<String, usize>,
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let rules = rules_of("- {key: app, files: /logs/app.log, match: ERROR}");
+        let (reading, start) = (ReadingKey::default(), Start::default());
+        let now = Moment(0);
+        Self {
+            directory: Directory::new(seed),
+            schedule: Schedule::new(Arc::new(rules), reading, Noticing::Polled, start, now),
+            now,
+            told: BTreeMap::new(),
+        }
+    }
+
+    /// Gives one turn, or moves time to where there is one. Returns which it was.
+    fn go_on(&mut self) -> Option<Turn> {
+        let may = May {
+            read: true,
+            list: true,
+        };
+        self.schedule.tick(self.now);
+        let turn = self.schedule.next_turn(self.now, may);
+        match &turn {
+            Some(turn) => self.answer(turn),
+            None => self.now = (self.schedule.wakeup().expect("it is polled")).max(self.now),
+        }
+        turn
+    }
+
+    fn answer(&mut self, turn: &Turn) {
+        let Self {
+            directory,
+            schedule,
+            now,
+            told,
+        } = self;
+        directory.pass();
+        match turn {
+            Turn::List(_) => {
+                let entries = directory.list(&[LOG]);
+                directory.pass();
+                let listing = Listing {
+                    entries,
+                    ..Listing::default()
+                };
+                schedule.listed(*now, listing);
+            }
+            Turn::Look(look) => {
+                let found = directory.look(look);
+                directory.pass();
+                schedule.looked(*now, look.stream, Ok(found));
+            }
+            Turn::Read(read) => {
+                let done = directory.read(read);
+                directory.pass();
+                let (ending, epoch) = (read.ending, read.epoch);
+                let hits = schedule.read_done(*now, read.stream, ending, epoch, Ok(done));
+                for hit in hits {
+                    *told.entry(hit.sample.line.clone()).or_default() += 1;
+                }
+            }
+            Turn::Seek { stream, place, .. } => {
+                let found = directory.seek(*place);
+                directory.pass();
+                schedule.found(*stream, Ok(found));
+            }
+            Turn::Close(id) => {
+                directory.open.remove(id);
+            }
+        }
+    }
+
+    /// Goes on until it has come to rest `n_rests` times.
+    fn rest(&mut self, mut n_rests: usize) {
+        while n_rests > 0 {
+            if self.go_on().is_none() {
+                n_rests -= 1;
+            }
+        }
+    }
+}
+
+#[test]
+fn names_and_numbers_that_go_round_bring_no_line_twice() {
+    for seed in 0..5_000 {
+        let mut life = Life::new(seed);
+        // What was there before anything was listed is of no account.
+        life.rest(1);
+        life.directory.n_changes_left = 40;
+        life.rest(20);
+        life.directory.n_changes_left = 0;
+        life.rest(10);
+        let twice = life.told.iter().find(|(_, n)| **n > 1);
+        assert_eq!(twice, None, "seed {seed}");
+        // What stands at the name when all is quiet is read to its end.
+        let Some(idx) = life.directory.names.get(LOG) else {
+            continue;
+        };
+        let text = String::from_utf8_lossy(&life.directory.files[*idx].bytes);
+        for line in text.lines() {
+            assert!(life.told.contains_key(line), "seed {seed}: {line}");
+        }
+    }
+}
+
+#[test]
+fn a_rotated_file_that_comes_to_the_name_while_it_is_looked_for_is_followed_there() {
+    let mut life = Life::new(0);
+    life.rest(1);
+    life.directory.make(LOG);
+    life.rest(2);
+    life.directory.rename(LOG, OTHER);
+    life.directory.make(KIN[0]);
+    while !matches!(life.go_on(), Some(Turn::Seek { .. })) {}
+    // The log itself comes back, and before that other file is looked at it takes its place.
+    life.directory.rename(OTHER, LOG);
+    while !matches!(life.go_on(), Some(Turn::List(_))) {}
+    life.directory.rename(LOG, OTHER);
+    life.directory.rename(KIN[0], LOG);
+    life.directory.make(KIN[0]);
+    life.schedule.ask_for_all();
+    life.rest(5);
+    assert_eq!(life.told.get("ERROR 2"), Some(&1), "{:?}", life.told);
+}
