@@ -155,6 +155,19 @@ impl Identity {
         self.head.iter().chain(&self.marks).copied().collect()
     }
 
+    /// What is remembered of the first bytes, with what was found there of the hashes of
+    /// [`Self::probes`]. Of a file that was too short for a head when it was read last, the
+    /// marks from its first byte on tell how it begins.
+    fn beginnings<'a>(&'a self, hashes: &'a [Option<u64>]) -> Vec<(&'a Mark, &'a Option<u64>)> {
+        let (head, ladder) = hashes.split_at(self.head.len().min(hashes.len()));
+        match self.head.is_empty() {
+            true => (self.marks.iter().zip(ladder))
+                .filter(|(mark, _)| mark.start == 0)
+                .collect(),
+            false => self.head.iter().zip(head).collect(),
+        }
+    }
+
     /// The mark that ends at `offset`, if there is one.
     pub fn mark_at(&self, offset: u64) -> Option<Mark> {
         self.marks.last().copied().filter(|mark| mark.end == offset)
@@ -223,14 +236,11 @@ pub fn judge(
 ) -> Verdict {
     let same_place = known.place == found.place;
     let other_birth = known.has_other_birth_than(found);
-    let (head, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
+    let (_, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
     let n_marks = ladder.len().min(known.marks.len());
     let holds = |idx: usize| ladder[idx] == Some(known.marks[idx].hash);
-    let head_holds = known
-        .head
-        .iter()
-        .zip(head)
-        .all(|(mark, hash)| *hash == Some(mark.hash));
+    let heads = known.beginnings(hashes);
+    let head_holds = heads.iter().all(|(mark, hash)| **hash == Some(mark.hash));
     let newest_holds = found.size >= offset && (n_marks == 0 || holds(n_marks - 1));
     if !same_place || other_birth {
         let proven = offset >= PROOF_BYTES_MIN && n_marks > 0;
@@ -242,8 +252,8 @@ pub fn judge(
     }
     // What was read may be punched out of a file, to free its room.
     let head_is_hole = || {
-        let mut heads = known.head.iter().zip(head);
-        n_marks > 0 && heads.all(|(mark, hash)| *hash == Some(mark.hash) || mark.is_hole(*hash))
+        let mut heads = heads.iter();
+        n_marks > 0 && heads.all(|(mark, hash)| **hash == Some(mark.hash) || mark.is_hole(**hash))
     };
     if newest_holds && (head_holds || head_is_hole()) {
         return Verdict::GoOn;
@@ -268,15 +278,15 @@ pub fn judge(
 /// Whether a file begins with the known content, up to the position. How much of it is
 /// proven is not asked: the name must say that it may be a copy.
 pub fn holds(known: &Identity, offset: u64, found: &Facts, hashes: &[Option<u64>]) -> bool {
-    let (head, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
-    let mut heads = known.head.iter().zip(head);
+    let (_, ladder) = hashes.split_at(known.head.len().min(hashes.len()));
+    let heads = known.beginnings(hashes);
     let newest = known
         .marks
         .iter()
         .zip(ladder)
         .nth(known.marks.len().wrapping_sub(1));
     found.size >= offset
-        && heads.all(|(mark, hash)| *hash == Some(mark.hash))
+        && heads.iter().all(|(mark, hash)| **hash == Some(mark.hash))
         && newest.is_some_and(|(mark, hash)| *hash == Some(mark.hash))
 }
 
@@ -400,6 +410,22 @@ mod tests {
             (8, Some(101), "", Verdict::Other),
         ] {
             check(inode, birth, text, expected);
+        }
+    }
+
+    #[test]
+    fn a_short_file_is_known_by_how_it_begins() {
+        let before = facts(7, None, TEXT);
+        let ends: Vec<usize> = TEXT.match_indices('\n').map(|(idx, _)| idx + 1).collect();
+        let mut identity = known(&before, TEXT, &ends);
+        identity.head = Box::default();
+        identity.marks[0] = Mark::of(&TEXT.as_bytes()[..40], 0);
+        let other = format!("{}{}", "z".repeat(60), &TEXT[60..]);
+        for (text, expected) in [(TEXT, Verdict::GoOn), (&other, Verdict::Rewritten)] {
+            let found = facts(7, None, text);
+            let hashes = hashes(&identity, text);
+            let known = (&identity, TEXT.len() as u64);
+            assert_eq!(judge(known, true, &found, &hashes), expected, "{text:?}");
         }
     }
 
