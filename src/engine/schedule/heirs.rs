@@ -89,17 +89,15 @@ impl Schedule {
         let Some(asked) = stream.asked.take() else {
             return false;
         };
-        let Some(old) = self.streams.get(&asked.of) else {
-            return false;
-        };
-        if *old.evidence() != *asked.marks {
-            // The other was read on meanwhile: the evidence is of yesterday.
+        let old = self.streams.get(&asked.of);
+        let Some(old) = old.filter(|old| *old.evidence() == *asked.marks) else {
+            // The other was read on meanwhile, or let go: the evidence is of yesterday.
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.heir_of = Some(heir_of);
             }
             self.wake(id);
             return true;
-        }
+        };
         let old_id = old.id;
         let is_copy = self.streams.get(&id).is_some_and(|stream| stream.is_copy);
         if is_copy {
