@@ -100,7 +100,8 @@ pub struct Stream {
     pub n_seeks: u32,
     /// Whether nobody could tell where it went: to be asked again.
     pub seek_failed: bool,
-    /// The last listing that was ordered before a look found another file here.
+    /// The last listing that was ordered before a look found another file here, or a
+    /// search this one among the rotated ones.
     pub changed_after: u64,
     /// The last listing that was ordered before it lost its name.
     pub lost_after: u64,

@@ -173,6 +173,7 @@ impl Schedule {
             stream.kin = Kin::Known;
             stream.is_succeeded = true;
             stream.is_held = true;
+            stream.changed_after = self.n_listings;
             stream.follows = Some(id);
             stream.order = order;
             if stream.packing.is_none() {

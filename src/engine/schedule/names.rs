@@ -383,6 +383,10 @@ impl Schedule {
             && let Some(stream) = self.streams.get(&id)
         {
             if stream.is_held && stream.packing.is_none() {
+                if number <= stream.changed_after {
+                    // It may have been rotated since: to be seen when that name is looked at.
+                    return self.want(&entry.path);
+                }
                 // It was found among rotated files, and has a followed name by now.
                 self.leave_search(id);
                 return self.meet_new(entry);
