@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-const SEEDS_NOTED: [u64; 6] = [
+const SEEDS_NOTED: [u64; 7] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -38,6 +38,8 @@ const SEEDS_NOTED: [u64; 6] = [
     823_431,
     // A listing that had been made before a rotation was told after it.
     842_735,
+    // A log was copied and cut while nobody could list where it stood.
+    862_679,
 ];
 
 /// Choices in a history, at most.

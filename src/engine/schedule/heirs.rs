@@ -256,7 +256,7 @@ impl Schedule {
         let Some(stream) = self.streams.get(&id) else {
             return;
         };
-        if stream.naming == Naming::Sought || stream.evidence().is_empty() {
+        if stream.evidence().is_empty() {
             return;
         }
         let path = stream.path.clone();
