@@ -414,10 +414,13 @@ impl Schedule {
     fn lose_number(&mut self, id: StreamId) {
         self.give_up_searching(id);
         if let Some(stream) = self.streams.get_mut(&id) {
-            stream.is_succeeded &= stream.naming != Naming::Here;
+            // What took the place of one that had lost its name before is known already.
+            if stream.naming == Naming::Here {
+                stream.is_succeeded = false;
+                stream.lost_after = self.n_listings;
+                stream.looked_for = false;
+            }
             stream.naming = Naming::Nameless;
-            stream.lost_after = self.n_listings;
-            stream.looked_for = false;
             stream.kin = Kin::Unasked;
             stream.seek_failed = false;
             let order = stream.seek();
