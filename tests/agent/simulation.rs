@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-const SEEDS_NOTED: [u64; 8] = [
+const SEEDS_NOTED: [u64; 9] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -42,6 +42,8 @@ const SEEDS_NOTED: [u64; 8] = [
     862_679,
     // The number of an old generation went to another log.
     899_738,
+    // A log was copied over an old copy while that was looked at.
+    828_286,
 ];
 
 /// Choices in a history, at most.

@@ -239,7 +239,8 @@ impl Schedule {
         let Some(ghost) = stream.copy_of else {
             return false;
         };
-        if stream.is_fresh() {
+        if stream.is_fresh() || stream.again {
+            // Or the look had begun before anything was suspected.
             return true;
         }
         if let Some(stream) = self.streams.get_mut(&id) {
