@@ -209,7 +209,9 @@ impl Schedule {
         // That the log was cut may not be known yet, and it may have lost its name since.
         let log = self.by_path.get(&name).and_then(read);
         let log = log.filter(|log| log.naming == Naming::Here);
-        let is_gone = |old: &Stream| old.naming == Naming::Sought || old.is_memory;
+        let is_unsure = |old: &Stream| old.naming == Naming::Rotated && !old.confirmed;
+        let is_gone =
+            |old: &Stream| old.naming == Naming::Sought || old.is_memory || is_unsure(old);
         let is_unseen = |old: &&Stream| is_gone(old) && old.age() > age;
         let mut last = lost.iter().rev().filter_map(read);
         let last = last.find(|old| old.is_ghost() || is_unseen(old));
