@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-const SEEDS_NOTED: [u64; 10] = [
+const SEEDS_NOTED: [u64; 11] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -46,6 +46,8 @@ const SEEDS_NOTED: [u64; 10] = [
     828_286,
     // A copy was met before the log that it was made of, which had been rotated.
     801_671,
+    // A log was saved by an editor twice and rotated, between two looks.
+    884_421,
 ];
 
 /// Choices in a history, at most.

@@ -346,6 +346,9 @@ impl Schedule {
         // No name leads to it, and it cannot be read: as far as is known it was emptied.
         let is_beyond = lost.naming == Naming::Nameless && lost.unread.is_some();
         let record = lost.record();
+        // What came and went unread proves nothing. It may have been the continuation of
+        // another, and so may be what came after it.
+        let heir_of = lost.heir_of.filter(|_| lost.is_fresh());
         self.dirty.insert(id);
         let has_same = (search.candidates.iter()).any(|one| one.verdict == Some(Verdict::Same));
         let mut last = id;
@@ -370,6 +373,8 @@ impl Schedule {
             };
             if is_read_on {
                 stream.succeed(record.clone());
+            } else if stream.packing.is_none() {
+                stream.heir_of = heir_of;
             }
             stream.is_held = false;
             stream.follows = Some(last);
