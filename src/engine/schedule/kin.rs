@@ -88,7 +88,7 @@ impl Schedule {
             false if lost.rank().is_some() => Newer::ByName,
             false => Newer::ByTime,
         };
-        let candidates = self.candidates(id, kin);
+        let candidates = self.candidates(id, kin, newer);
         let search = Search {
             candidates,
             newer,
@@ -100,7 +100,7 @@ impl Schedule {
 
     /// The files that may be newer generations of a log, newest first, as streams
     /// that are held until it is known what they are.
-    fn candidates(&mut self, id: StreamId, kin: &[Entry]) -> Vec<Candidate> {
+    fn candidates(&mut self, id: StreamId, kin: &[Entry], newer: Newer) -> Vec<Candidate> {
         let Some(lost) = self.streams.get(&id) else {
             return Vec::new();
         };
@@ -133,7 +133,7 @@ impl Schedule {
             let is_newer = order != Some(false) && entry.facts.modified + slack >= since;
             let is_followed = !self.rules_of(&entry.path).is_empty();
             let is_known =
-                self.is_known(entry) || self.excluded_places.contains(&entry.facts.place);
+                self.is_known(entry, newer) || self.excluded_places.contains(&entry.facts.place);
             // What is being compressed is there twice.
             let is_twin = Packing::of(&entry.path).is_some()
                 && kin.iter().any(|other| {
@@ -190,11 +190,17 @@ impl Schedule {
         candidates
     }
 
-    /// Whether a listed file is followed already.
-    fn is_known(&self, entry: &Entry) -> bool {
+    /// Whether a listed file is followed already. One that has no name, and was not looked
+    /// at since that is known, may be gone and its number with this file: where only the
+    /// same content counts, that is asked.
+    fn is_known(&self, entry: &Entry, newer: Newer) -> bool {
         let holder = self.by_place.get(&entry.facts.place);
         let holder = holder.and_then(|id| self.streams.get(id));
-        holder.is_some_and(|stream| !stream.identity.has_other_birth_than(&entry.facts))
+        holder.is_some_and(|stream| {
+            let may_be_gone = stream.naming == Naming::Nameless && !stream.confirmed;
+            let is_asked = may_be_gone && newer == Newer::Never;
+            !is_asked && !stream.identity.has_other_birth_than(&entry.facts)
+        })
     }
 
     /// Looks at the next candidate, or ends the search.
