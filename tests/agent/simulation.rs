@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-const SEEDS_NOTED: [u64; 12] = [
+const SEEDS_NOTED: [u64; 13] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -50,6 +50,8 @@ const SEEDS_NOTED: [u64; 12] = [
     884_421,
     // A copy has the number of a file that was deleted while the agent was down.
     855_101,
+    // A log was copied over an old copy, cut and rotated while the agent was down.
+    904_868,
 ];
 
 /// Choices in a history, at most.

@@ -209,9 +209,7 @@ impl Schedule {
         // That the log was cut may not be known yet, and it may have lost its name since.
         let log = self.by_path.get(&name).and_then(read);
         let log = log.filter(|log| log.naming == Naming::Here);
-        let is_unsure = |old: &Stream| old.naming == Naming::Rotated && !old.confirmed;
-        let is_gone =
-            |old: &Stream| old.naming == Naming::Sought || old.is_memory || is_unsure(old);
+        let is_gone = |old: &Stream| old.is_memory || old.is_not_seen_yet();
         let is_unseen = |old: &&Stream| is_gone(old) && old.age() > age;
         let mut last = lost.iter().rev().filter_map(read);
         let last = last.find(|old| old.is_ghost() || is_unseen(old));
@@ -219,8 +217,9 @@ impl Schedule {
     }
 
     /// A log was cut: it may have been copied over its rotated files before.
-    fn suspect_copies(&mut self, name: &Path, ghost: StreamId) {
-        for id in self.streams.lost_from(name) {
+    fn suspect_copies(&mut self, name: &Path, log: StreamId, ghost: StreamId) {
+        let rotated = self.streams.lost_from(name);
+        for id in rotated.into_iter().filter(|id| *id != log) {
             let Some(stream) = self.streams.get_mut(&id) else {
                 continue;
             };
@@ -262,8 +261,8 @@ impl Schedule {
         if stream.evidence().is_empty() {
             return;
         }
-        let path = stream.path.clone();
-        let is_log = stream.naming == Naming::Here;
+        let (name, path) = (stream.name.clone(), stream.path.clone());
+        let was_log = stream.naming == Naming::Here || stream.is_not_seen_yet();
         let mut remembered = stream.ghost(ghost);
         remembered.lost_after = self.n_listings;
         self.keep_few_ghosts(&remembered.name);
@@ -279,8 +278,8 @@ impl Schedule {
             }
             heir.copy_of = heir.copy_of.map(|_| ghost);
         }
-        if is_log {
-            self.suspect_copies(&path, ghost);
+        if was_log {
+            self.suspect_copies(&name, id, ghost);
         }
         let directory = path.parent().unwrap_or(&path);
         self.want(directory);
@@ -399,6 +398,15 @@ impl Stream {
     /// Whether it has another name than its log, as far as is known.
     fn was_rotated(&self) -> bool {
         matches!(self.naming, Naming::Rotated | Naming::Sought)
+    }
+
+    /// Whether nobody has looked at it where it went: it may have been cut before that.
+    fn is_not_seen_yet(&self) -> bool {
+        match self.naming {
+            Naming::Sought => true,
+            Naming::Rotated => !self.confirmed,
+            Naming::Here | Naming::Nameless => false,
+        }
     }
 
     /// Whether anything of it was searched.
