@@ -31,7 +31,7 @@ pub const MARKS_MAX: usize = 8;
 pub const HEAD_BYTES: [u64; 4] = [64, 256, 1024, 4096];
 
 /// Content is taken for a file's own only from this many proven bytes on.
-const PROOF_BYTES_MIN: u64 = 64;
+pub(super) const PROOF_BYTES_MIN: u64 = 64;
 
 /// How far behind the position a mark may lie for an edit in place to be believed.
 const EDIT_BYTES_MAX: u64 = 1 << 20;

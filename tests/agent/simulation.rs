@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-const SEEDS_NOTED: [u64; 13] = [
+const SEEDS_NOTED: [u64; 14] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -52,6 +52,8 @@ const SEEDS_NOTED: [u64; 13] = [
     855_101,
     // A log was copied over an old copy, cut and rotated while the agent was down.
     904_868,
+    // A log was saved by an editor, written to and rotated, between two looks.
+    910_363,
 ];
 
 /// Choices in a history, at most.

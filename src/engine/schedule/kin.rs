@@ -18,7 +18,7 @@
 use std::time::Duration;
 
 use super::{Fault, Look, LookAt, Notice, Schedule};
-use crate::engine::identity::{Facts, Mark};
+use crate::engine::identity::{Facts, Mark, PROOF_BYTES_MIN};
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing, Rank};
 use crate::engine::schedule::Entry;
@@ -352,6 +352,8 @@ impl Schedule {
         // No name leads to it, and it cannot be read: as far as is known it was emptied.
         let is_beyond = lost.naming == Naming::Nameless && lost.unread.is_some();
         let record = lost.record();
+        let is_nameless = lost.naming == Naming::Nameless && lost.offset >= PROOF_BYTES_MIN;
+        let own_size = lost.size;
         // What came and went unread proves nothing. It may have been the continuation of
         // another, and so may be what came after it.
         let heir_of = lost.heir_of.filter(|_| lost.is_fresh());
@@ -360,7 +362,10 @@ impl Schedule {
         let mut last = id;
         for candidate in search.candidates.iter().rev() {
             let held = candidate.stream;
-            let is_read_on = candidate.verdict == Some(Verdict::Same) && (is_gone || is_beyond);
+            let is_same = candidate.verdict == Some(Verdict::Same);
+            let is_read_on = is_same && (is_gone || is_beyond);
+            // Whoever copied the file and deleted it wrote on in the copy.
+            let has_more = is_same && is_nameless && !is_read_on && self.size_of(held) > own_size;
             // Where the file has no name and nothing proves which archive it is,
             // only time tells what is newer.
             let is_newer = candidate.verdict == Some(Verdict::Other)
@@ -369,7 +374,7 @@ impl Schedule {
                     Newer::ByTime => has_same || (since > 0 && candidate.modified > since),
                     Newer::Never => false,
                 };
-            if !is_read_on && !is_newer {
+            if !is_read_on && !is_newer && !has_more {
                 self.forget(held);
                 continue;
             }
@@ -379,6 +384,8 @@ impl Schedule {
             };
             if is_read_on {
                 stream.succeed(record.clone());
+            } else if has_more {
+                stream.heir_of = Some(id);
             } else if stream.packing.is_none() {
                 stream.heir_of = heir_of;
             }
@@ -395,7 +402,9 @@ impl Schedule {
             self.dirty.insert(held);
             self.wake(held);
         }
-        for heir in self.streams.heirs_of(id) {
+        let is_kin = |heir: &StreamId| (search.candidates.iter()).any(|one| one.stream == *heir);
+        let heirs = self.streams.heirs_of(id).into_iter();
+        for heir in heirs.filter(|heir| !is_kin(heir)) {
             if let Some(heir) = self.streams.get_mut(&heir) {
                 heir.follows = Some(last);
             }
@@ -437,6 +446,13 @@ impl Schedule {
             let order = rank.and_then(|rank| other_rank?.is_newer_than(rank));
             age < other.age() || order == Some(true)
         })
+    }
+
+    /// The size of a file among the rotated ones, as far as it is not an archive.
+    fn size_of(&self, held: StreamId) -> u64 {
+        let held = self.streams.get(&held);
+        held.filter(|held| held.packing.is_none())
+            .map_or(0, |held| held.size)
     }
 
     /// Notes that it is known what came after a file.
