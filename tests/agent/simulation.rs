@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-const SEEDS_NOTED: [u64; 14] = [
+const SEEDS_NOTED: [u64; 15] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -54,6 +54,8 @@ const SEEDS_NOTED: [u64; 14] = [
     904_868,
     // A log was saved by an editor, written to and rotated, between two looks.
     910_363,
+    // The number of a rotated file went to a file of another log.
+    828_984,
 ];
 
 /// Choices in a history, at most.

@@ -186,6 +186,7 @@ impl Schedule {
                 if let Some(stream) = self.streams.get_mut(&id) {
                     stream.copy_of = original;
                 }
+                self.leave_to_its_log(id);
                 return;
             }
         }

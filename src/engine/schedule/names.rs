@@ -236,6 +236,33 @@ impl Schedule {
         self.wake(id);
     }
 
+    /// A file that was found by its number and has other content is one of the log by whose
+    /// rotated names it was found: it is followed for that one.
+    pub(super) fn leave_to_its_log(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(&id) else {
+            return;
+        };
+        let (name, path) = (stream.name.clone(), stream.path.clone());
+        if stream.naming != Naming::Rotated || kinship::rank(&name, &path).is_some() {
+            return;
+        }
+        let logs = kinship::logs_of(&path).into_iter();
+        let mut logs = logs.map(|log| (self.rules_of(&log), log));
+        let Some((rules, log)) = logs.find(|(rules, _)| !rules.is_empty()) else {
+            return;
+        };
+        let following = self.following(&rules);
+        if let Some(kept) = self.rotated.get_mut(&name) {
+            kept.remove(&id);
+        }
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.name = log.into();
+            stream.following = following;
+            stream.order = stream.generation;
+            stream.looked_for = true;
+        }
+    }
+
     /// Lets a file go.
     pub(super) fn forget(&mut self, id: StreamId) {
         let Some(stream) = self.streams.remove(&id) else {
