@@ -403,6 +403,8 @@ fn any_regex() -> impl Strategy<Value = String> {
         r"\b[0-9a-f]{2}:[0-9a-f]{2}\b",
         r"\b(?-u:\d)+\s*$",
         r"[\d\xa0]{2}",
+        r"\d{1,3}(?:\.\d{1,3}){3}",
+        r"%\s",
     ]);
     let leaf = prop_oneof![
         any_word().prop_map(regex::escape),
@@ -426,11 +428,42 @@ fn any_regex() -> impl Strategy<Value = String> {
     .prop_filter("it has to compile", |text| Regex::new(text).is_ok())
 }
 
-fn any_rule() -> impl Strategy<Value = Regexes> {
-    (
+/// A regex without words: digests, addresses, numbers.
+fn any_wordless_regex() -> impl Strategy<Value = String> {
+    let part = prop::sample::select(vec![
+        r"\d{4}-\d{2}-\d{2}",
+        r"\b(?:[0-9A-F]{2}:){5}[0-9A-F]{2}\b",
+        r"[0-9a-f]{16,}",
+        r"\b[0-9a-f]{40}\b",
+        r"(?-u:\d){7}",
+        r"\d{1,3}(?:\.\d{1,3}){3}",
+        r"(?:9\d|100)%\s",
+        r"~[a-f]",
+        r"^\d+ [0-9a-f]{32}$",
+        r"[A-Za-z0-9+/]{31,}={0,2}$",
+        r"(?:\d{8}|[A-F]{8})",
+    ]);
+    let between = prop::sample::select(vec!["", r"\s+", ".*", r"\W", "$"]);
+    prop::collection::vec((part, between), 1..3).prop_map(|parts| {
+        (parts.iter())
+            .flat_map(|(part, between)| [*part, *between])
+            .collect()
+    })
+}
+
+fn any_rules() -> impl Strategy<Value = Vec<Regexes>> {
+    let any = (
         prop::collection::vec(any_regex(), 1..4),
         prop::collection::vec(any_regex(), 0..2),
-    )
+    );
+    let wordless = (
+        prop::collection::vec(any_wordless_regex(), 1..3),
+        prop::collection::vec(any_wordless_regex(), 0..2),
+    );
+    prop_oneof![
+        3 => prop::collection::vec(any, 1..5),
+        1 => prop::collection::vec(wordless, 1..5),
+    ]
 }
 
 /// Lines of any bytes, some with words of the patterns, some long.
@@ -457,6 +490,15 @@ fn any_lines() -> impl Strategy<Value = Vec<u8>> {
         b"12-4321\r\n",
         "12-4３2٣\n".as_bytes(),
         b"7f:7F:7f:",
+        b"00:1A:2B:3C:4D:5E",
+        b"2026-11-22",
+        b"192.0.2.17",
+        b"da39a3ee5e6b4b0d",
+        b"3255bfef95601890",
+        b"afd80709",
+        b"AFD80709",
+        b"100% ",
+        b"~~f",
     ]);
     let word = any_word().prop_map(str::as_bytes);
     let part = prop_oneof![
@@ -497,7 +539,7 @@ fn bad_bytes_beside_a_space_that_is_not_ascii() {
 proptest! {
     #[test]
     fn records_are_searched_as_a_whole(
-        rules in prop::collection::vec(any_rule(), 1..4),
+        rules in any_rules(),
         (before, record, after) in (any_lines(), any_lines(), any_lines()),
     ) {
         let rules: Vec<Patterns> = rules
@@ -523,7 +565,7 @@ proptest! {
     // `PROPTEST_CASES` tells how many.
     #[test]
     fn finds_what_every_rule_on_every_line_finds(
-        rules in prop::collection::vec(any_rule(), 1..5),
+        rules in any_rules(),
         region in any_region(),
         line_bytes_max in prop_oneof![1 => 1_usize..20, 1 => 20_usize..1_000],
     ) {
