@@ -35,7 +35,17 @@ fn write(command: &Command, directory: &Path) -> io::Result<()> {
     let mut text = Vec::new();
     page.render(&mut text)?;
     let text = String::from_utf8_lossy(&text);
-    fs::write(directory.join(format!("{name}.1")), with_notes(&text))
+    let page = with_notes(&text) + &see_also(name);
+    fs::write(directory.join(format!("{name}.1")), page)
+}
+
+/// Leads to the page of the command above, and to what is written in files.
+fn see_also(name: &str) -> String {
+    let above = name.rsplit_once('-').map(|(above, _)| (above, 1));
+    let pages = [("logcrier.yaml", 5), ("logcrier-rules", 5)];
+    let links = (above.into_iter().chain(pages))
+        .map(|(page, section)| format!(".BR {} ({section})", page.replace('-', "\\-")));
+    format!(".SH SEE ALSO\n{}\n", links.collect::<Vec<_>>().join(",\n"))
 }
 
 /// Leaves the examples that stand below the options as they are, line by line, and

@@ -404,11 +404,11 @@ pub struct SilenceArgs {
 /// What can be done about silences.
 #[derive(Debug, Subcommand)]
 pub enum SilenceCommand {
-    /// Begin one
+    /// Begin a silence
     Add(SilenceAddArgs),
-    /// Show those there are
+    /// Show the silences there are
     List(SilenceListArgs),
-    /// End one before its time
+    /// End a silence before its time
     End(SilenceEndArgs),
 }
 
