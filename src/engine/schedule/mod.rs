@@ -49,6 +49,7 @@ mod kin;
 mod looks;
 mod names;
 mod notices;
+mod numbers;
 mod reads;
 mod roll;
 mod troubles;

@@ -1,0 +1,93 @@
+//! Whose an inode number is, when another file has got it.
+
+use super::{Schedule, Turn};
+use crate::engine::identity::Facts;
+use crate::engine::ids::StreamId;
+use crate::engine::kinship;
+use crate::engine::stream::{Kin, Naming};
+
+impl Schedule {
+    /// The same file, other content behind `from`: a new generation that begins
+    /// there. The file stays open, for no name may lead to it.
+    pub(super) fn begin_anew(&mut self, id: StreamId, facts: &Facts, from: u64) {
+        let generation = self.next_stream_id();
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.changed_after = self.n_listings;
+            stream.begin_anew(generation, facts, from);
+        }
+        // The number is its own, and no longer that of another which had it for a moment.
+        self.by_place.insert(facts.place, id);
+        self.dirty.insert(id);
+        self.wake(id);
+    }
+
+    /// A file that was found by its number and has other content is one of the log by whose
+    /// rotated names it was found: it is followed for that one.
+    pub(super) fn leave_to_its_log(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(&id) else {
+            return;
+        };
+        let (name, path) = (stream.name.clone(), stream.path.clone());
+        if stream.naming != Naming::Rotated || kinship::rank(&name, &path).is_some() {
+            return;
+        }
+        let logs = kinship::logs_of(&path).into_iter();
+        let mut logs = logs.map(|log| (self.rules_of(&log), log));
+        let Some((rules, log)) = logs.find(|(rules, _)| !rules.is_empty()) else {
+            return;
+        };
+        let following = self.following(&rules);
+        if let Some(kept) = self.rotated.get_mut(&name) {
+            kept.remove(&id);
+        }
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.name = log.into();
+            stream.following = following;
+            stream.order = stream.generation;
+            stream.looked_for = true;
+        }
+    }
+
+    /// The inode number went to another file: what was here has no name. But its content
+    /// may be there still.
+    pub(super) fn lose_number(&mut self, id: StreamId) {
+        self.give_up_searching(id);
+        if let Some(stream) = self.streams.get_mut(&id) {
+            // What took the place of one that had lost its name before is known already.
+            if stream.naming == Naming::Here {
+                stream.is_succeeded = false;
+                stream.lost_after = self.n_listings;
+                stream.looked_for = false;
+            }
+            stream.naming = Naming::Nameless;
+            stream.kin = Kin::Unasked;
+            stream.seek_failed = false;
+            let order = stream.seek();
+            self.orders.push_back(order);
+        }
+        self.dirty.insert(id);
+    }
+
+    /// Whether a file that was opened for one stream is another's already.
+    pub(super) fn is_of_another(&self, id: StreamId, facts: &Facts) -> bool {
+        let holder = self.by_place.get(&facts.place);
+        let holder = holder.and_then(|holder| self.streams.get(holder));
+        holder.is_some_and(|holder| {
+            let is_it = holder.identity.birth.is_some() && holder.identity.birth == facts.birth;
+            holder.id != id && holder.packing.is_none() && is_it
+        })
+    }
+
+    /// What was opened for a stream is another's, which the next listing meets here: the
+    /// stream's own file is gone.
+    pub(super) fn leave_to_another(&mut self, id: StreamId) {
+        self.orders.push_back(Turn::Close(id));
+        self.lose_number(id);
+        if let Some(stream) = self.streams.get(&id) {
+            let path = stream.path.clone();
+            self.want(&path);
+        }
+        self.wake_heirs(id);
+        self.wake(id);
+    }
+}
