@@ -404,8 +404,8 @@ impl Stream {
     fn is_not_seen_yet(&self) -> bool {
         match self.naming {
             Naming::Sought => true,
-            Naming::Rotated => !self.confirmed,
-            Naming::Here | Naming::Nameless => false,
+            Naming::Rotated | Naming::Nameless => !self.confirmed,
+            Naming::Here => false,
         }
     }
 
