@@ -335,11 +335,40 @@ impl Schedule {
     }
 
     /// Whether another file may turn out to be the continuation of this one: it
-    /// took its place, or it is not known yet what did.
+    /// took its place, or it is not known yet what did. Or this one was copied over it.
     pub(super) fn may_be_continued(&mut self, id: StreamId) -> bool {
         let is_settled = |stream: &Stream| stream.looked_for && stream.kin == Kin::Known;
         let is_settled = self.streams.get(&id).is_none_or(is_settled);
-        self.has_heir(id) || !is_settled
+        self.has_heir(id) || !is_settled || self.may_be_copied(id)
+    }
+
+    /// Whether nobody has looked yet at a rotated file that is older than this one.
+    fn may_be_copied(&mut self, id: StreamId) -> bool {
+        let Some(stream) = self.streams.get(&id).filter(|stream| stream.was_read()) else {
+            return false;
+        };
+        let (name, age) = (stream.name.clone(), stream.age());
+        let older = self.streams.lost_from(&name).into_iter();
+        let mut older = older.filter_map(|older| self.streams.get(&older));
+        older.any(|older| {
+            let is_plain = older.packing.is_none() && !older.is_held;
+            is_plain && older.age() < age && older.was_rotated() && older.is_not_seen_yet()
+        })
+    }
+
+    /// A rotated file was looked at where it went: what is only kept because it may have
+    /// been copied over that can go.
+    pub(super) fn wake_copied(&mut self, id: StreamId) {
+        let Some(stream) = self.streams.get(&id).filter(|stream| stream.was_rotated()) else {
+            return;
+        };
+        let name = stream.name.clone();
+        for lost in self.streams.lost_from(&name) {
+            let is_memory = self.streams.get(&lost).is_some_and(|lost| lost.is_memory);
+            if is_memory && !self.has_heir(lost) {
+                self.wake(lost);
+            }
+        }
     }
 }
 

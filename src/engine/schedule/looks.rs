@@ -90,6 +90,7 @@ impl Schedule {
                 if !again {
                     stream.confirmed = true;
                     self.wake_heirs(id);
+                    self.wake_copied(id);
                     self.go_on_searching(id);
                 }
                 self.fault(now, id, fault);
@@ -143,6 +144,7 @@ impl Schedule {
                 stream.identity.relearn_head(&look.hashes);
                 stream.confirmed = true;
                 self.wake_heirs(id);
+                self.wake_copied(id);
                 self.go_on_searching(id);
             }
             Verdict::GoOn => stream.identity.relearn_head(&look.hashes),
