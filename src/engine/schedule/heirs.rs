@@ -175,12 +175,19 @@ impl Schedule {
     }
 
     /// The file that a new one may be a copy of, by its name: a log that is followed,
-    /// or what was known of it before it was cut short.
-    pub(super) fn original_of(&mut self, path: &Path) -> Option<StreamId> {
+    /// or what was known of it before it was cut short. If the new one is known to have come
+    /// after another, so did what it may be a copy of.
+    pub(super) fn original_of(&mut self, path: &Path, after: Option<StreamId>) -> Option<StreamId> {
+        let after = after.and_then(|after| self.streams.get(&after));
+        let after = after.map(Stream::age);
         for log in kinship::logs_of(path) {
             let ghosts = self.streams.lost_from(&log);
             let is_ghost = |id: &StreamId| {
-                (self.streams.get(id)).is_some_and(|ghost| ghost.is_memory && ghost.was_read())
+                let ghost = self
+                    .streams
+                    .get(id)
+                    .filter(|ghost| Some(ghost.age()) > after);
+                ghost.is_some_and(|ghost| ghost.is_memory && ghost.was_read())
             };
             if let Some(ghost) = ghosts.into_iter().rfind(is_ghost) {
                 return Some(ghost);

@@ -259,6 +259,7 @@ impl Schedule {
         let mut last = id;
         for candidate in search.candidates.iter().rev() {
             let held = candidate.stream;
+            let original = self.original_of_newer(held, id);
             let is_same = candidate.verdict == Some(Verdict::Same);
             let is_read_on = is_same && (is_gone || is_beyond);
             // Whoever copied the file and deleted it wrote on in the copy.
@@ -285,6 +286,7 @@ impl Schedule {
                 stream.heir_of = Some(id);
             } else if stream.packing.is_none() {
                 stream.heir_of = heir_of;
+                stream.copy_of = original;
             }
             stream.is_held = false;
             stream.follows = Some(last);
@@ -350,6 +352,15 @@ impl Schedule {
         let held = self.streams.get(&held);
         held.filter(|held| held.packing.is_none())
             .map_or(0, |held| held.size)
+    }
+
+    /// The file that a newer one may be a whole copy of: what came since may have been
+    /// read under the log's name already, where the search took long or is made once more.
+    fn original_of_newer(&mut self, held: StreamId, lost: StreamId) -> Option<StreamId> {
+        let path = self.streams.get(&held)?.path.clone();
+        let original = self.original_of(&path, Some(lost))?;
+        let is_whole = self.streams.get(&original)?.offset <= self.size_of(held);
+        is_whole.then_some(original)
     }
 
     /// Notes that it is known what came after a file.

@@ -516,7 +516,7 @@ impl Schedule {
         self.place_at_start(&mut stream, &rules, entry);
         if stream.offset == 0 && stream.joined.is_empty() {
             // Born since: it may be a copy of what was read under another name.
-            stream.copy_of = self.original_of(&entry.path);
+            stream.copy_of = self.original_of(&entry.path, None);
         }
         self.notices.push(Notice::Follows {
             path: entry.path.clone(),
