@@ -417,6 +417,8 @@ impl Stream {
         self.is_known_by(|known, upto| identity::holds(known, upto, facts, hashes))
     }
 
+    /// Where what was taken is gone from a file, its end was cut, and it was written on:
+    /// then so begins what was read since as well, and copies of that.
     fn is_known_by(&self, is_proof: impl Fn(&Identity, u64) -> bool) -> bool {
         let with_taken = self
             .taken
@@ -427,8 +429,11 @@ impl Stream {
                 known.marks = [&*known.marks, &[mark]].concat().into();
                 (known, mark.end)
             });
-        is_proof(&self.identity, self.offset)
-            || with_taken.is_some_and(|(known, upto)| is_proof(&known, upto))
+        match &with_taken {
+            Some((known, upto)) if self.is_ghost() => is_proof(known, *upto),
+            Some((known, upto)) => is_proof(&self.identity, self.offset) || is_proof(known, *upto),
+            None => is_proof(&self.identity, self.offset),
+        }
     }
 
     /// Whether it has another name than its log, as far as is known.
