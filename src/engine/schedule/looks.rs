@@ -152,10 +152,7 @@ impl Schedule {
             // tell births, what looks like a stranger may be the file itself, written
             // anew: better to read it twice than never.)
             Verdict::Moved | Verdict::Reused if stream.naming != Naming::Here => {
-                stream.naming = Naming::Nameless;
-                self.orders.push_back(Turn::Close(id));
-                self.wake_heirs(id);
-                return self.lose_name(id);
+                return self.let_go(id);
             }
             // What stands there now was met elsewhere before it came here.
             Verdict::Reused if is_of_another => {
@@ -178,17 +175,19 @@ impl Schedule {
             Verdict::Rewritten | Verdict::Reused | Verdict::Other => {
                 let n_lost = stream.n_behind();
                 let path = stream.path.to_path_buf();
-                self.notices.push(Notice::Truncated { path, n_lost });
                 // A copy has the old lines still, and rules care for them no more than
                 // before.
                 stream.joined = joined;
+                if self.leave_to_its_log(id, &facts) {
+                    return;
+                }
+                self.notices.push(Notice::Truncated { path, n_lost });
                 let original = self.original_of_rewritten(id);
                 self.remember(id);
                 self.begin_anew(id, &facts, 0);
                 if let Some(stream) = self.streams.get_mut(&id) {
                     stream.copy_of = original;
                 }
-                self.leave_to_its_log(id);
                 return;
             }
         }

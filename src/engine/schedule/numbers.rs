@@ -4,7 +4,7 @@ use super::{Schedule, Turn};
 use crate::engine::identity::Facts;
 use crate::engine::ids::StreamId;
 use crate::engine::kinship;
-use crate::engine::stream::{Kin, Naming};
+use crate::engine::stream::{Kin, Naming, Stream};
 
 impl Schedule {
     /// The same file, other content behind `from`: a new generation that begins
@@ -22,30 +22,46 @@ impl Schedule {
     }
 
     /// A file that was found by its number and has other content is one of the log by whose
-    /// rotated names it was found: it is followed for that one.
-    pub(super) fn leave_to_its_log(&mut self, id: StreamId) {
+    /// rotated names it was found: it is followed for that one, and what had its number
+    /// before is gone. Returns whether it is so.
+    pub(super) fn leave_to_its_log(&mut self, id: StreamId, facts: &Facts) -> bool {
         let Some(stream) = self.streams.get(&id) else {
-            return;
+            return false;
         };
         let (name, path) = (stream.name.clone(), stream.path.clone());
         if stream.naming != Naming::Rotated || kinship::rank(&name, &path).is_some() {
-            return;
+            return false;
         }
         let logs = kinship::logs_of(&path).into_iter();
         let mut logs = logs.map(|log| (self.rules_of(&log), log));
         let Some((rules, log)) = logs.find(|(rules, _)| !rules.is_empty()) else {
-            return;
+            return false;
         };
         let following = self.following(&rules);
-        if let Some(kept) = self.rotated.get_mut(&name) {
-            kept.remove(&id);
-        }
+        let found = self.next_stream_id();
+        let mut stream = Stream::new(found, path.clone(), facts, following);
+        stream.name = log.into();
+        stream.naming = Naming::Rotated;
+        stream.looked_for = true;
+        stream.kin = Kin::Known;
+        stream.is_succeeded = true;
+        stream.changed_after = self.n_listings;
+        stream.copy_of = self.original_of(&path, None);
+        self.add(stream);
+        self.wake(found);
+        self.let_go(id);
+        true
+    }
+
+    /// What stands where a file was is another, and no name leads to the file itself.
+    pub(super) fn let_go(&mut self, id: StreamId) {
         if let Some(stream) = self.streams.get_mut(&id) {
-            stream.name = log.into();
-            stream.following = following;
-            stream.order = stream.generation;
-            stream.looked_for = true;
+            stream.naming = Naming::Nameless;
         }
+        self.dirty.insert(id);
+        self.orders.push_back(Turn::Close(id));
+        self.wake_heirs(id);
+        self.lose_name(id);
     }
 
     /// The inode number went to another file: what was here has no name. But its content
