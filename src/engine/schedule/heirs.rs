@@ -106,21 +106,30 @@ impl Schedule {
         }
         let has_moved = old.has_moved_to(facts, hashes);
         self.dirty.insert(id);
+        let may_have_more = old.may_have_more();
         if has_moved {
             let is_busy = matches!(old.phase, Phase::Reading | Phase::Looking);
             let inherited = old.record();
             if let Some(stream) = self.streams.get_mut(&id) {
-                match is_busy {
-                    // A read of the other is under way: its outcome is part of
+                if is_busy || may_have_more {
+                    // A read of the other is under way, or to come: its outcome is part of
                     // what is inherited.
-                    true => stream.heir_of = Some(heir_of),
-                    false => stream.succeed(inherited),
+                    stream.heir_of = Some(heir_of);
+                }
+                if !is_busy {
+                    // If the other has more in the end, this is what both have.
+                    stream.succeed(inherited);
                 }
             }
-            if !is_busy {
+            if !is_busy && !may_have_more {
                 self.forget(old_id);
                 self.dirty.insert(id);
             }
+        }
+        if has_moved && may_have_more {
+            // It is woken when the other is read.
+            self.wake(old_id);
+            return true;
         }
         self.wake(id);
         self.wake(old_id);
@@ -434,6 +443,13 @@ impl Stream {
             Some((known, upto)) => is_proof(&self.identity, self.offset) || is_proof(known, *upto),
             None => is_proof(&self.identity, self.offset),
         }
+    }
+
+    /// Whether something of it may be left to be read through the open descriptor, which
+    /// alone leads to it: what has its name now may lack that.
+    fn may_have_more(&self) -> bool {
+        let is_open = self.naming == Naming::Nameless && !self.is_memory;
+        is_open && self.unread.is_none() && !(self.confirmed && self.is_read())
     }
 
     /// Whether it has another name than its log, as far as is known.

@@ -3,7 +3,7 @@
 use super::{Fault, Notice, ReadDone, Schedule};
 use crate::engine::ids::StreamId;
 use crate::engine::scan::{Ending, Hit};
-use crate::engine::stream::{Naming, Phase};
+use crate::engine::stream::{Naming, Phase, Stream};
 use crate::engine::time::Moment;
 
 impl Schedule {
@@ -17,6 +17,11 @@ impl Schedule {
         outcome: Result<ReadDone, Fault>,
     ) -> Vec<Hit> {
         self.n_turns = self.n_turns.saturating_sub(1);
+        let is_nameless = |stream: &Stream| stream.naming == Naming::Nameless;
+        if self.streams.get(&id).is_some_and(is_nameless) {
+            // What has its content, as far as it was read, waits for this.
+            self.wake_heirs(id);
+        }
         let Some(stream) = self.streams.get_mut(&id) else {
             return Vec::new();
         };
