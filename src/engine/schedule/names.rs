@@ -9,7 +9,7 @@ use super::{Entry, Fault, Found, Listing, Notice, Schedule, Scope, Turn};
 use crate::engine::identity::Place;
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing};
-use crate::engine::stream::{Kin, Naming, Stream};
+use crate::engine::stream::{Kin, Naming, Phase, Stream};
 use crate::engine::time::Moment;
 
 impl Schedule {
@@ -206,6 +206,14 @@ impl Schedule {
             // Nothing else leads to an archive.
             None if stream.packing.is_some() => return self.forget(id),
             None => stream.naming = Naming::Nameless,
+        }
+        if let Some(stream) = self.streams.get_mut(&id)
+            && stream.phase == Phase::WaitsToRead
+            && stream.packing.is_none()
+        {
+            // First it must be seen that it is what was found there, even if nothing is
+            // read for now: others wait for that.
+            stream.phase = Phase::WaitsToLook;
         }
         if is_unasked {
             match self.streams.get_mut(&id) {
