@@ -57,6 +57,8 @@ pub(super) struct Pacer {
     /// Messages whose refusals made the space count as refused. They wait until
     /// another one tells whether it was the space.
     pub(super) suspects: BTreeSet<MessageId>,
+    /// The one of them that was tried last.
+    pub(super) tried: Option<MessageId>,
     /// Former suspects, since the space took another message: it was not the space.
     pub(super) convicts: BTreeSet<MessageId>,
     /// What people were told in this life, and not yet the end of it.
@@ -93,6 +95,7 @@ impl Pacer {
             refusals: Vec::new(),
             refused: false,
             suspects: BTreeSet::new(),
+            tried: None,
             convicts: BTreeSet::new(),
             told: Told::Well,
             last_error: None,
@@ -118,6 +121,16 @@ impl Pacer {
     /// Whether a refused space should be tried with the next message that comes.
     pub(super) fn wants_probe(&self, now: Moment) -> bool {
         self.next <= now && self.queue.is_empty()
+    }
+
+    /// The suspect whose turn it is: one after the other, for one that is bad tells
+    /// nothing about the space.
+    pub(super) fn suspect(&self) -> Option<MessageId> {
+        let mut waiting = self.suspects.intersection(&self.queue).copied();
+        let first = waiting.next()?;
+        let mut waiting = std::iter::once(first).chain(waiting);
+        let next = waiting.find(|id| self.tried.is_none_or(|tried| tried < *id));
+        next.or(Some(first))
     }
 
     pub(super) fn deliver(&mut self, now: Now) {

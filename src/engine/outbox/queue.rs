@@ -163,7 +163,7 @@ impl<'a> Queue<'a> {
             messages,
             lines,
             frozen,
-            suspect: pacer.suspects.intersection(&pacer.queue).next().copied(),
+            suspect: pacer.suspect(),
             crowd,
         }
     }

@@ -151,6 +151,7 @@ impl Outbox {
         match answer {
             Answer::Delivered { .. } => {
                 let was_refused = pacer.refused;
+                let suspects = pacer.suspects.clone();
                 pacer.deliver(now);
                 if pacer.told > Told::Well {
                     pacer.told = Told::Well;
@@ -158,6 +159,9 @@ impl Outbox {
                 }
                 if let Some(message) = self.remove(id) {
                     outcomes.push(delivered(message));
+                }
+                for suspect in suspects {
+                    self.change(suspect, |message| message.state.try_anew(now.wall));
                 }
                 if was_refused {
                     self.come_home(&key, now);
@@ -241,7 +245,10 @@ impl Outbox {
         pacer.next = now.moment.after(pacer.pace);
         if pacer.refused {
             pacer.suspects.insert(id);
+            pacer.tried = Some(id);
             pacer.refuse(now);
+            let short = plain(self.messages.get(&id)?);
+            self.change(id, |message| message.state.try_otherwise(short, now.wall));
             return None;
         }
         if !pacer.refusals.contains(&id) && !pacer.convicts.contains(&id) {
@@ -309,6 +316,18 @@ impl MessageState {
                 attempted: now,
                 plain: None,
             };
+        }
+    }
+
+    /// What was refused is to be tried in its other form: where only bad messages are
+    /// left, it may be the one that tells that the space is well.
+    fn try_otherwise(&mut self, short: Plain, now: Wall) {
+        match self {
+            Self::Frozen {
+                plain: form @ None, ..
+            } => *form = Some(short),
+            Self::Frozen { .. } | Self::Parked { .. } => self.try_anew(now),
+            Self::Waiting => {}
         }
     }
 }
