@@ -16,7 +16,7 @@ use super::own::Trouble;
 use super::schedule::Fault;
 use super::time::{Moment, Now};
 use super::{Action, Engine, Granted, Report, Stopping, digest, stdin};
-use crate::rules::RuleKey;
+use crate::rules::{RuleKey, SpaceName};
 
 /// The longest wait between two tries to commit.
 const COMMIT_BACKOFF_MAX: Duration = Duration::from_secs(30);
@@ -34,6 +34,7 @@ pub(super) struct Committing {
     silences: Vec<u64>,
     tickets: Vec<(u64, Granted)>,
     messages: Vec<MessageId>,
+    spaces: Vec<SpaceName>,
     has_globs: bool,
     has_journal: bool,
     /// Up to where standard input is read in it.
@@ -129,6 +130,7 @@ impl Engine {
         let (silences, silences_gone) = silences.take_dirty();
         let (checks, checks_gone) = self.checks.take_dirty(now);
         let (messages, messages_gone) = self.outbox.take_dirty();
+        let spaces = self.outbox.take_dirty_spaces(now);
         let globs = self.schedule.take_globs();
         let journal = self.journal.take_dirty();
         self.consequences_due = None;
@@ -162,6 +164,7 @@ impl Engine {
             messages: (messages.iter().map(|record| record.id))
                 .chain(messages_gone.iter().copied())
                 .collect(),
+            spaces: (spaces.iter().map(|record| record.space.clone())).collect(),
             has_globs: globs.is_some(),
             has_journal: journal.is_some(),
             stdin: stdin::read_up_to(&self.schedule),
@@ -180,7 +183,7 @@ impl Engine {
             checks_gone,
             messages,
             messages_gone,
-            spaces: self.outbox.take_dirty_spaces(now),
+            spaces,
             globs,
             journal,
             next_stream: self.schedule.next_id(),
@@ -225,6 +228,7 @@ impl Engine {
         self.checks.mark_dirty(done.checks);
         self.tickets.extend(done.tickets);
         self.outbox.mark_dirty(done.messages);
+        self.outbox.mark_dirty_spaces(&done.spaces);
         if done.has_journal {
             self.journal.mark_dirty();
         }

@@ -5,7 +5,7 @@ use super::{Absorbs, Outbox};
 use crate::engine::commit::{Kind, MessageRecord, MessageState, SpaceRecord};
 use crate::engine::ids::MessageId;
 use crate::engine::time::{Now, millis};
-use crate::rules::Severity;
+use crate::rules::{Severity, SpaceName};
 
 impl Outbox {
     /// Whether something must be committed.
@@ -48,6 +48,12 @@ impl Outbox {
     /// Takes back what [`take_dirty`](Self::take_dirty) gave: it was not committed.
     pub fn mark_dirty(&mut self, messages: impl IntoIterator<Item = MessageId>) {
         self.dirty_messages.extend(messages);
+    }
+
+    /// Takes back what [`take_dirty_spaces`](Self::take_dirty_spaces) gave.
+    pub fn mark_dirty_spaces(&mut self, spaces: &[SpaceName]) {
+        let keys = spaces.iter().filter_map(|space| self.by_space.get(space));
+        self.dirty_pacers.extend(keys.cloned());
     }
 
     /// Takes a message in, new or changed.
