@@ -80,6 +80,10 @@ const STOPPING_MAX: Duration = Duration::from_secs(90);
 /// How long a line may stand unread while nothing is in the way.
 const READING_MAX: Duration = Duration::from_secs(60);
 
+/// How long a system tells of a file what was true before it was written. Where two safety
+/// looks in a row were lied to, nobody could know that there is anything to be read.
+const STALE_MAX: Duration = Duration::from_secs(10);
+
 /// A world.
 #[derive(Debug)]
 pub(crate) struct World {
@@ -120,6 +124,8 @@ pub(crate) struct World {
     unplaced: BTreeSet<NodeId>,
     /// Until when something was in the way of reading.
     disturbed: Instant,
+    /// When what the system tells was true last.
+    settled: Instant,
     /// When a request was made last.
     requested: Instant,
     /// A minute, and the actions in it.
@@ -194,6 +200,7 @@ impl World {
             unprovable: BTreeSet::new(),
             unplaced: BTreeSet::new(),
             disturbed: Instant::default(),
+            settled: Instant::default(),
             requested: Instant::default(),
             n_minute_actions: (0, 0),
             reported: BTreeSet::new(),
@@ -311,6 +318,7 @@ impl World {
                 return;
             }
             self.clock.go_on(next);
+            self.let_settle();
             match job.filter(|_| job_at == Some(next)) {
                 Some(key) => {
                     let (life, job) = self.queue.remove(&key).expect("it was just seen");
@@ -327,6 +335,14 @@ impl World {
         }
         if self.oracle.failure.is_none() {
             self.clock.go_on(until);
+        }
+    }
+
+    fn let_settle(&mut self) {
+        let now = self.clock.now();
+        if now.since(self.settled) > STALE_MAX {
+            self.settled = now;
+            self.files.settle();
         }
     }
 
