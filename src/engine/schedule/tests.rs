@@ -32,6 +32,8 @@ struct Directory {
     open: BTreeMap<StreamId, usize>,
     n_lines: usize,
     n_changes_left: usize,
+    /// Whether nobody may look where files went.
+    is_hidden: bool,
 }
 
 impl Directory {
@@ -43,6 +45,7 @@ impl Directory {
             open: BTreeMap::new(),
             n_lines: 0,
             n_changes_left: 0,
+            is_hidden: false,
         }
     }
 
@@ -101,6 +104,25 @@ impl Directory {
             let line = format!("ERROR {}\n", self.n_lines);
             self.files[*idx].bytes.extend(line.bytes());
         }
+    }
+
+    /// Writes more than is needed to know a file by.
+    fn write_much(&mut self) {
+        for _ in 0..20 {
+            self.write();
+        }
+    }
+
+    fn bytes(&mut self, name: &str) -> &mut Vec<u8> {
+        &mut self.files[self.names[name]].bytes
+    }
+
+    /// Makes a copy of the log, or writes it over the one that is there.
+    fn copy(&mut self, name: &'static str) {
+        if !self.names.contains_key(name) {
+            self.make(name);
+        }
+        *self.bytes(name) = self.bytes(LOG).clone();
     }
 
     fn facts(&self, idx: usize) -> Facts {
@@ -197,27 +219,64 @@ struct Life {
     directory: Directory,
     schedule: Schedule,
     now: Moment,
+    may_read: bool,
     /// How often each line was told.
     told: BTreeMap<String, usize>,
 }
 
 impl Life {
     fn new(seed: u64) -> Self {
-        let rules = rules_of("- {key: app, files: /logs/app.log, match: ERROR}");
-        let (reading, start) = (ReadingKey::default(), Start::default());
         let now = Moment(0);
         Self {
             directory: Directory::new(seed),
-            schedule: Schedule::new(Arc::new(rules), reading, Noticing::Polled, start, now),
+            schedule: schedule(Start::default(), now),
             now,
+            may_read: true,
             told: BTreeMap::new(),
+        }
+    }
+
+    /// A life in which a log was read.
+    fn with_log() -> Self {
+        let mut life = Self::new(0);
+        life.rest(1);
+        life.directory.make(LOG);
+        life.directory.write_much();
+        life.rest(3);
+        life
+    }
+
+    /// What is known of the files.
+    fn records(&self) -> BTreeMap<StreamId, StreamRecord> {
+        let streams = self.schedule.streams();
+        let kept = streams.filter(|stream| !stream.is_held || stream.is_ghost());
+        kept.map(|stream| (stream.id, stream.record())).collect()
+    }
+
+    /// Begins another life with what was known of the files.
+    fn start(&mut self, streams: BTreeMap<StreamId, StreamRecord>) {
+        let start = Start {
+            streams,
+            globs: self.schedule.globs().clone(),
+            next_id: self.schedule.next_id(),
+            ..Start::default()
+        };
+        self.schedule = schedule(start, self.now);
+        self.directory.open.clear();
+    }
+
+    /// Every line that stands or stood in a file must have been told once.
+    fn check(&self) {
+        for n in 1..=self.directory.n_lines {
+            let n_told = self.told.get(&format!("ERROR {n}"));
+            assert_eq!(n_told, Some(&1), "{n}: {:?}", self.told);
         }
     }
 
     /// Gives one turn, or moves time to where there is one. Returns which it was.
     fn go_on(&mut self) -> Option<Turn> {
         let may = May {
-            read: true,
+            read: self.may_read,
             list: true,
         };
         self.schedule.tick(self.now);
@@ -235,6 +294,7 @@ impl Life {
             schedule,
             now,
             told,
+            ..
         } = self;
         directory.pass();
         match turn {
@@ -262,9 +322,13 @@ impl Life {
                 }
             }
             Turn::Seek { stream, place, .. } => {
-                let found = directory.seek(*place);
+                let why = "permission denied".to_owned();
+                let found = match directory.is_hidden {
+                    true => Err(Fault { why }),
+                    false => Ok(directory.seek(*place)),
+                };
                 directory.pass();
-                schedule.found(*stream, Ok(found));
+                schedule.found(*stream, found);
             }
             Turn::Close(id) => {
                 directory.open.remove(id);
@@ -280,6 +344,12 @@ impl Life {
             }
         }
     }
+}
+
+fn schedule(start: Start, now: Moment) -> Schedule {
+    let rules = rules_of("- {key: app, files: /logs/app.log, match: ERROR}");
+    let reading = ReadingKey::default();
+    Schedule::new(Arc::new(rules), reading, Noticing::Polled, start, now)
 }
 
 #[test]
@@ -323,4 +393,121 @@ fn a_rotated_file_that_comes_to_the_name_while_it_is_looked_for_is_followed_ther
     life.schedule.ask_for_all();
     life.rest(5);
     assert_eq!(life.told.get("ERROR 2"), Some(&1), "{:?}", life.told);
+}
+
+/// An editor's file begins like the log as far as that was read, and lacks its last line.
+#[test]
+fn a_deleted_log_is_read_to_its_end_before_what_was_made_of_it_goes_on() {
+    let mut life = Life::with_log();
+    life.may_read = false;
+    life.directory.make(OTHER);
+    *life.directory.bytes(OTHER) = life.directory.bytes(LOG).clone();
+    life.directory.write();
+    life.rest(2);
+    life.directory.rename(OTHER, LOG);
+    life.directory.write();
+    life.rest(10);
+    life.may_read = true;
+    life.rest(10);
+    life.told.remove("ERROR 22");
+    life.told.insert("ERROR 22".into(), 1);
+    life.check();
+}
+
+/// What comes to a name must be opened at once, for it may be deleted soon.
+#[test]
+fn what_follows_a_rotated_log_is_opened_though_nothing_is_read() {
+    let mut life = Life::with_log();
+    life.may_read = false;
+    life.directory.write();
+    life.rest(2);
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    life.rest(10);
+    let log = life.directory.names[LOG];
+    assert!(life.directory.open.values().any(|idx| *idx == log));
+    life.may_read = true;
+    life.rest(10);
+    life.check();
+}
+
+/// The log is cut in place, written on, copied and emptied while nobody can look for copies.
+/// The copy begins like what was known from before the first cut.
+#[test]
+fn a_copy_is_not_taken_for_one_from_before_its_end_was_cut() {
+    let mut life = Life::with_log();
+    life.directory.bytes(LOG).extend(b"an unfinished line");
+    life.rest(60);
+    life.directory.is_hidden = true;
+    let bytes = life.directory.bytes(LOG);
+    bytes.truncate(bytes.len() - b"an unfinished line".len());
+    life.directory.write_much();
+    life.rest(5);
+    life.directory.copy(KIN[0]);
+    life.directory.bytes(LOG).clear();
+    life.rest(5);
+    life.directory.is_hidden = false;
+    life.rest(20);
+    life.directory.n_lines = 41;
+    life.check();
+}
+
+/// A log is copied and emptied, and renamed before anybody looks at it: the copy lies among
+/// its kin, and is held against it when it is found empty.
+#[test]
+fn a_log_that_was_emptied_while_its_kin_are_looked_at_has_its_copy_still() {
+    let mut life = Life::with_log();
+    life.directory.copy(KIN[0]);
+    life.directory.bytes(LOG).clear();
+    life.directory.rename(LOG, KIN[1]);
+    life.directory.n_lines = 21;
+    life.directory.make(LOG);
+    while !matches!(life.go_on(), Some(Turn::Seek { .. })) {}
+    life.directory.is_hidden = true;
+    life.rest(5);
+    life.directory.is_hidden = false;
+    life.rest(20);
+    life.check();
+}
+
+/// That it was known what came after a deleted log did not reach the disk; what came was
+/// read, and copied.
+#[test]
+fn what_came_after_a_deleted_log_may_be_a_copy_of_what_was_read_since() {
+    let mut life = Life::with_log();
+    let before = life.records();
+    life.directory.make(LOG);
+    life.directory.write_much();
+    life.rest(20);
+    let mut known = life.records();
+    known.extend(before);
+    life.directory.copy(KIN[0]);
+    life.directory.n_lines = 42;
+    life.start(known);
+    life.rest(20);
+    life.check();
+}
+
+/// A log is copied over its copy of last time, and made anew, while nobody looks.
+#[test]
+fn a_deleted_log_may_have_been_copied_over_its_copy() {
+    for is_reused in [true, false] {
+        let mut life = Life::with_log();
+        life.directory.rename(LOG, KIN[0]);
+        life.directory.make(LOG);
+        life.directory.write_much();
+        life.rest(20);
+        life.directory.copy(KIN[0]);
+        life.directory.n_lines = 42;
+        let known = life.records();
+        let before = life.directory.names[LOG];
+        life.directory.make(LOG);
+        if is_reused {
+            let log = life.directory.names[LOG];
+            life.directory.files[log].inode = life.directory.files[before].inode;
+        }
+        life.start(known);
+        life.rest(20);
+        life.check();
+    }
 }
