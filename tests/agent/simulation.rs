@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-const SEEDS_NOTED: [u64; 15] = [
+const SEEDS_NOTED: [u64; 18] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -56,6 +56,12 @@ const SEEDS_NOTED: [u64; 15] = [
     910_363,
     // The number of a rotated file went to a file of another log.
     828_984,
+    // The number of a deleted log went to a rotated file of another one.
+    817_854,
+    // What a space had answered last was in a commit that failed.
+    971_881,
+    // Two safety looks in a row were told the size of yesterday.
+    832_809,
 ];
 
 /// Choices in a history, at most.

@@ -81,6 +81,28 @@ fn bad_messages_do_not_silence_a_good_space() {
 }
 
 #[test]
+fn of_bad_messages_each_may_tell_that_the_space_is_well() {
+    // The space was tried with the first of them for ever, in the form that it does not
+    // take, although it takes the last one in plain words.
+    check(
+        alpha(),
+        "
+        00:00 log app.log
+        00:00 start
+        00:05 poison alpha:k1
+        00:05 poison alpha:k2
+        00:05 poison alpha:k3
+        01:00 bitter alpha:k4
+        40:00 write alpha:k5
+        ",
+        "
+        25:10 alpha k4 plain 1
+        40:00 alpha k5 first 1
+        ",
+    );
+}
+
+#[test]
 fn a_bad_message_does_not_keep_a_space_gone() {
     // The space came back, but the only message to try it with was one that no
     // space takes: its refusal is an answer all the same.

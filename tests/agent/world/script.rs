@@ -18,7 +18,7 @@ use logcrier::engine::stdin::{News, Reach};
 use logcrier::rules::{PacerKey, RuleKey, STDIN, Severity};
 
 use super::World;
-use super::chat::{POISON, Weather};
+use super::chat::{BITTER, POISON, Weather};
 use super::clock::Instant;
 use super::commands::SILENCED;
 use super::disk::Mood;
@@ -149,6 +149,7 @@ fn perform(world: &mut World, told: &[Told], what: &str) {
         }
         ["write", mark] => drop(write(world, mark, 40, 100)),
         ["poison", mark] => drop(write_spiced(world, mark, POISON)),
+        ["bitter", mark] => drop(write_spiced(world, mark, BITTER)),
         ["long", mark, n] => drop(write(world, mark, n.parse().expect("a number"), 100)),
         ["write", mark, times] => {
             for _ in 0..times.trim_start_matches('x').parse().expect("a number") {
