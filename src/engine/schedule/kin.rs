@@ -330,6 +330,10 @@ impl Schedule {
         let Some(lost) = self.streams.get(&id) else {
             return true;
         };
+        if lost.is_ghost() {
+            // What was cut came before what its file holds now.
+            return true;
+        }
         let name = lost.name.clone();
         let holder = self.by_path.get(&name).and_then(|id| self.streams.get(id));
         if holder.is_some_and(|holder| holder.naming == Naming::Here) {
