@@ -99,7 +99,9 @@ fn e2_e24_files_that_rest_wake_nobody(way: Way) {
     }
 }
 
-/// E9: what is read of a busy file does not depend on how many others rest.
+/// E9: what is read of a busy file does not depend on how many others rest. It stands
+/// still while it is written to: how often it meets a writer in the middle is chance. One
+/// read of each of the others would be three times as many.
 fn e9_a_busy_file_among_a_thousand_quiet_ones(way: Way) {
     let n_reads = |n_quiet: usize| {
         let space = Space::new();
@@ -110,17 +112,16 @@ fn e9_a_busy_file_among_a_thousand_quiet_ones(way: Way) {
         let filler = "nothing to see in this line, nor in those around it\n".repeat(1 << 14);
         let before = Doings::of(&world);
         for round in 2..=9 {
+            world.signal(Signal::STOP);
             (0..8).for_each(|_| log.raw(filler.as_bytes()));
             log.numbers(1);
+            world.signal(Signal::CONT);
             space.wait_events(round);
         }
         Doings::of(&world).since(before).n_reads
     };
     let (alone, among_many) = (n_reads(0), n_reads(1_000));
-    assert!(
-        among_many <= alone + alone / 2,
-        "{among_many} reads, alone {alone}"
-    );
+    assert!(among_many <= alone * 2, "{among_many} reads, alone {alone}");
 }
 
 /// E11: one file is far behind; a line of any other is heard of before that one is read.
