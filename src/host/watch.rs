@@ -23,15 +23,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::SystemTime;
 
 use notify::event::{AccessKind, AccessMode, EventKind, ModifyKind};
 use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 
+mod pace;
+
+use pace::{Of, Pace};
+
+use super::clock;
 use super::files::is_absent;
 use crate::engine::schedule::Hint;
+use crate::engine::time::Moment;
 
 /// Hints that are kept apart; beyond, everything is looked at.
 const HINTS_MAX: usize = 4_096;
@@ -67,11 +73,15 @@ type Birth = (u64, u64, Option<SystemTime>);
 #[derive(Debug, Clone)]
 pub(super) struct Hints(Arc<Shared>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Shared {
     hints: Mutex<BTreeSet<Hint>>,
     names: Mutex<Names>,
     arrived: Notify,
+    pace: Mutex<Pace>,
+    /// How many wait for the thread that brings hints.
+    n_waiting: Mutex<usize>,
+    called: Condvar,
 }
 
 /// What the names that are told mean.
@@ -88,7 +98,14 @@ struct Names {
 /// Prepares to watch. Where the kernel gives no instance, nothing can be watched
 /// until it does.
 pub(super) fn watcher() -> (Watcher, Hints) {
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared {
+        hints: Mutex::default(),
+        names: Mutex::default(),
+        arrived: Notify::new(),
+        pace: Mutex::new(Pace::new(clock::now().moment)),
+        n_waiting: Mutex::default(),
+        called: Condvar::new(),
+    });
     let watcher = Watcher {
         inner: None,
         shared: shared.clone(),
@@ -212,7 +229,7 @@ impl Watcher {
         if told != path {
             return Ok(());
         }
-        let outcome = inner.watch(path, RecursiveMode::NonRecursive);
+        let outcome = (self.shared).call(|| inner.watch(path, RecursiveMode::NonRecursive));
         match outcome {
             Ok(()) => {
                 self.told_as.insert(birth, path.to_owned());
@@ -293,12 +310,12 @@ impl Watcher {
         self.told_as.remove(&birth);
         if let Some(inner) = &mut self.inner {
             // The kernel may have dropped the watch by itself.
-            let _ = inner.unwatch(&told);
+            let _ = self.shared.call(|| inner.unwatch(&told));
         }
         // Its other names are to be watched by themselves.
         for name in all {
             self.watched.remove(&name);
-            self.shared.add(Hint::Renamed(name));
+            self.shared.add([Hint::Renamed(name)]);
         }
     }
 }
@@ -320,8 +337,8 @@ impl Hints {
 impl Shared {
     fn take(&self, event: notify::Result<notify::Event>) {
         let hint: fn(PathBuf) -> Hint = match &event {
-            Err(_) => return self.add(Hint::Lost),
-            Ok(event) if event.need_rescan() => return self.add(Hint::Lost),
+            Err(_) => return self.add([Hint::Lost]),
+            Ok(event) if event.need_rescan() => return self.add([Hint::Lost]),
             Ok(event) => match event.kind {
                 // A closed writer has written, also where it wrote through a mapping, of
                 // which nothing else tells. All other accesses may be ours.
@@ -334,20 +351,51 @@ impl Shared {
                 }
             },
         };
+        let of = match hint(PathBuf::new()) {
+            Hint::Written(_) => Of::Content,
+            Hint::Renamed(_) | Hint::Lost => Of::Names,
+        };
         let paths = event.map(|event| event.paths).unwrap_or_default();
-        let mut names = lock(&self.names);
+        let mut until = None;
         for path in paths {
-            let mut hints = names.meant_by(&path, hint);
+            let rest = lock(&self.pace).rest(clock::now().moment, of, &path);
+            until = rest.or(until);
+            let mut hints = lock(&self.names).meant_by(&path, hint);
             if hints.is_empty() {
                 hints.insert(hint(path));
             }
-            hints.into_iter().for_each(|hint| self.add(hint));
+            self.add(hints);
+        }
+        if let Some(until) = until {
+            self.rest(until);
         }
     }
 
-    fn add(&self, hint: Hint) {
+    /// Rests until a moment, or until somebody waits for this thread.
+    fn rest(&self, until: Moment) {
+        let mut n_waiting = lock(&self.n_waiting);
+        loop {
+            let left = until.from_now(clock::now().moment);
+            if left.is_zero() || *n_waiting > 0 {
+                return;
+            }
+            let waited = self.called.wait_timeout(n_waiting, left);
+            n_waiting = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Does what the thread that brings hints must answer.
+    fn call<T>(&self, work: impl FnOnce() -> T) -> T {
+        *lock(&self.n_waiting) += 1;
+        self.called.notify_all();
+        let outcome = work();
+        *lock(&self.n_waiting) -= 1;
+        outcome
+    }
+
+    fn add(&self, more: impl IntoIterator<Item = Hint>) {
         let mut hints = lock(&self.hints);
-        hints.insert(hint);
+        hints.extend(more);
         if hints.len() > HINTS_MAX {
             hints.clear();
             hints.insert(Hint::Lost);
