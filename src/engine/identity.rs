@@ -16,7 +16,7 @@
 //! | same | differs | otherwise | reused: another file |
 //! | differs | – | otherwise | another file |
 
-use std::hash::Hasher as _;
+use std::hash::Hasher;
 
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
@@ -110,9 +110,14 @@ pub enum Verdict {
 /// Returns the hash of a stretch of bytes as it is kept in marks. It is stable
 /// over releases: it is on people's disks.
 pub fn fingerprint(bytes: &[u8]) -> u64 {
-    let mut hasher = SipHasher13::new();
+    let mut hasher = fingerprinter();
     hasher.write(bytes);
     hasher.finish()
+}
+
+/// What [`fingerprint`] hashes with: for stretches of which one begins the next.
+pub fn fingerprinter() -> impl Hasher + Clone {
+    SipHasher13::new()
 }
 
 impl Mark {

@@ -13,8 +13,10 @@ use std::sync::Arc;
 use rustix::fs::{AtFlags, CWD, FileType, OFlags, Statx, StatxFlags};
 
 mod open;
+mod stretches;
 
 use open::OpenFiles;
+use stretches::hashes_of;
 
 use super::clock;
 use super::stdin::Copy;
@@ -362,18 +364,6 @@ impl At for Copy {
     fn data_from(&self, _: u64) -> Option<u64> {
         None
     }
-}
-
-fn hashes_of(file: &impl At, stretches: &[(u64, u64)]) -> io::Result<Vec<Option<u64>>> {
-    let mut hashes = Vec::with_capacity(stretches.len());
-    let mut bytes = Vec::new();
-    for &(start, end) in stretches {
-        let n_bytes = usize::try_from(end.saturating_sub(start)).unwrap_or(0);
-        bytes.resize(n_bytes, 0);
-        let whole = read_full_at(file, &mut bytes, start)? == n_bytes;
-        hashes.push(whole.then(|| fingerprint(&bytes)));
-    }
-    Ok(hashes)
 }
 
 /// Reads what came by standard input, from where it is kept.
