@@ -15,23 +15,48 @@ use super::instances::{Birth, Scene};
 use super::message::{self, Reason};
 use super::outbox::Outcome;
 use super::own::Trouble;
-use super::scan::Hit;
+use super::scan::{Ending, Hit};
+use super::schedule::{Fault, ReadDone};
 use super::time::{Now, Wall};
 use super::{Engine, Report, digest, journal, stamp};
 use crate::rules::Rule;
 
 /// Where hits were found.
-pub(super) struct Origin {
-    pub(super) generation: StreamId,
-    pub(super) source: Arc<str>,
+struct Origin {
+    generation: StreamId,
+    source: Arc<str>,
     /// When anything was written there last, as far as the size it had then.
-    pub(super) modified: Wall,
-    pub(super) size: u64,
+    modified: Wall,
+    size: u64,
 }
 
 impl Engine {
+    /// Takes what a read found.
+    pub(super) fn read_done(
+        &mut self,
+        now: Now,
+        stream: StreamId,
+        ending: Ending,
+        epoch: u64,
+        outcome: Result<ReadDone, Fault>,
+    ) {
+        let known = self.schedule.stream(stream);
+        let origin = known.map(|stream| Origin {
+            generation: stream.generation,
+            source: stream.source(),
+            modified: Wall(stream.modified / 1_000),
+            size: stream.size,
+        });
+        let hits = self
+            .schedule
+            .read_done(now.moment, stream, ending, epoch, outcome);
+        if let Some(origin) = origin {
+            self.hits(now, &origin, &hits);
+        }
+    }
+
     /// Hits become events, events become messages or are counted.
-    pub(super) fn hits(&mut self, now: Now, origin: &Origin, hits: &[Hit]) {
+    fn hits(&mut self, now: Now, origin: &Origin, hits: &[Hit]) {
         let rules = self.rules.clone();
         for hit in hits {
             let rule = &rules.rules[hit.rule];

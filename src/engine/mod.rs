@@ -118,7 +118,6 @@ pub use dialogue::{Action, Granted, Input};
 use events::Ids;
 use identity::Place;
 use instances::{Instances, Scene};
-use intake::Origin;
 use journal::Journal;
 use message::Surface;
 use outbox::{Outbox, Post};
@@ -127,7 +126,7 @@ pub use report::Report;
 use schedule::{Noticing, Start};
 use schedules::Schedules;
 use stdin::Stdin;
-use time::{Moment, Now, Wall};
+use time::{Moment, Now};
 
 use crate::rules::{Rule, RuleSet};
 
@@ -270,27 +269,17 @@ impl Engine {
             Input::Tick => self.schedule.tick(now.moment),
             Input::Hint(hint) => self.schedule.hint(now.moment, &hint),
             Input::Listed(listing) => self.schedule.listed(now.moment, listing),
-            Input::Looked(stream, outcome) => self.schedule.looked(now.moment, stream, outcome),
+            Input::Looked(stream, outcome) => {
+                if let Some(then) = self.schedule.looked(now.moment, stream, outcome) {
+                    self.read_done(now, stream, then.ending, then.epoch, Ok(then.done));
+                }
+            }
             Input::Read {
                 stream,
                 ending,
                 epoch,
                 outcome,
-            } => {
-                let known = self.schedule.stream(stream);
-                let source = known.map(|stream| Origin {
-                    generation: stream.generation,
-                    source: stream.source(),
-                    modified: Wall(stream.modified / 1_000),
-                    size: stream.size,
-                });
-                let hits = self
-                    .schedule
-                    .read_done(now.moment, stream, ending, epoch, outcome);
-                if let Some(source) = source {
-                    self.hits(now, &source, &hits);
-                }
-            }
+            } => self.read_done(now, stream, ending, epoch, outcome),
             Input::Found(stream, found) => self.schedule.found(stream, found),
             Input::Ran(run, ran) => {
                 let rules = self.rules.clone();

@@ -16,8 +16,8 @@ use super::commit::StreamRecord;
 use super::ids::StreamId;
 use super::scan::{Ending, Hit};
 use super::schedule::{
-    Fault, Found, Hint, Listing, Look, May, Notice, Noticing, ReadDone, Schedule, Scope, Start,
-    Turn,
+    Fault, Found, Hint, Listing, Look, May, Notice, Noticing, ReadDone, ReadThen, Schedule, Scope,
+    Start, Turn,
 };
 use super::stream::{Naming, Stream};
 use super::time::Moment;
@@ -246,9 +246,19 @@ impl Schedules {
     }
 
     /// Takes what a look found.
-    pub fn looked(&mut self, now: Moment, id: StreamId, outcome: Result<Look, Fault>) {
+    pub fn looked(
+        &mut self,
+        now: Moment,
+        id: StreamId,
+        outcome: Result<Look, Fault>,
+    ) -> Option<ReadThen> {
         let owner = self.under_way.remove(&id);
-        self.with(owner, |schedule| schedule.looked(now, id, outcome));
+        let then = self.with(owner.clone(), |schedule| schedule.looked(now, id, outcome));
+        let then = then.flatten();
+        if then.is_some() {
+            self.note_turn(id, owner);
+        }
+        then
     }
 
     /// Takes what a read found. Returns the stream's hits that count.

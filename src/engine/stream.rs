@@ -70,8 +70,8 @@ pub struct Stream {
     pub joined: Joined,
     /// The rules that follow it.
     pub following: Arc<Following>,
-    /// Whether the rules changed while it was being read: what comes of that read
-    /// does not count.
+    /// Whether the rules changed while it was being looked at or read: what comes of a
+    /// read then does not count.
     pub outdated: bool,
     /// What it is doing.
     pub phase: Phase,

@@ -86,6 +86,7 @@ impl Files {
             Turn::Look(look) => {
                 let stream = look.stream;
                 let outcome = self.unless_stale(stream, |files| files.look(&look));
+                let outcome = outcome.map(|found| self.read_then(&look, found));
                 Some(Input::Looked(stream, outcome.map_err(fault)))
             }
             Turn::Read(read) => Some(Input::Read {
@@ -162,6 +163,7 @@ impl Files {
             named,
             hashes: Vec::new(),
             is_later: false,
+            then: None,
         };
         let Some(file) = self.file(look.stream, &look.path, look.place)? else {
             return Ok(nothing);
@@ -185,7 +187,19 @@ impl Files {
             named,
             hashes,
             is_later: false,
+            then: None,
         })
+    }
+
+    /// Reads what is to be read after a look. What fails is tried again, and told then.
+    fn read_then(&mut self, look: &LookAt, mut found: Look) -> Look {
+        if let (Some(then), Some(facts)) = (&look.then, &found.opened)
+            && then.is_due(facts)
+        {
+            let done = self.read(&then.read).ok();
+            found.then = done.map(|done| then.found(done));
+        }
+        found
     }
 
     fn look_at_stdin(&self, look: &LookAt) -> io::Result<Look> {
@@ -200,6 +214,7 @@ impl Files {
             named: facts.map(|facts| facts.place),
             hashes,
             is_later: false,
+            then: None,
         })
     }
 
@@ -389,7 +404,7 @@ fn read_region(file: &impl At, read: &Read, buffer: &mut [u8]) -> io::Result<Rea
         return Ok(ReadDone::Changed);
     }
     let (before, bytes) = buffer[..n_read].split_at(n_before);
-    if !has_mark(read, before) {
+    if !has_mark(read, before) || !has_head(file, read)? {
         return Ok(ReadDone::Changed);
     }
     let region = read.region(bytes, before);
@@ -428,6 +443,15 @@ pub(super) fn has_mark(read: &Read, before: &[u8]) -> bool {
             .map(|start| &before[start..]);
         marked.map(fingerprint) == Some(mark.hash)
     })
+}
+
+/// Whether a file begins with what it must begin with.
+fn has_head(file: &impl At, read: &Read) -> io::Result<bool> {
+    let Some(head) = read.head else {
+        return Ok(true);
+    };
+    let hashes = hashes_of(file, &[(head.start, head.end)])?;
+    Ok(hashes == [Some(head.hash)])
 }
 
 /// Reads until the buffer is full or the file ends.

@@ -169,6 +169,7 @@ pub(super) fn look(
         named,
         hashes: Vec::new(),
         is_later: false,
+        then: None,
     };
     if let Some(archive) = archive {
         found.opened = Some(facts_of(&archive.file)?);

@@ -333,6 +333,7 @@ impl Files for Log {
             named: Some(Self::PLACE),
             hashes: look.stretches.iter().map(hash).collect(),
             is_later: false,
+            then: None,
         }
     }
 

@@ -66,6 +66,7 @@ impl Files for Growing {
             named: Some(PLACE),
             hashes: look.stretches.iter().map(hash).collect(),
             is_later: false,
+            then: None,
         }
     }
 

@@ -243,6 +243,7 @@ impl Storm {
                     named: Some(place),
                     hashes: look.stretches.iter().map(hash).collect(),
                     is_later: false,
+                    then: None,
                 };
                 Input::Looked(look.stream, Ok(look_done))
             }

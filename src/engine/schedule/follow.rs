@@ -152,7 +152,7 @@ impl Schedule {
         let following = self.following(&all);
         if let Some(stream) = self.streams.get_mut(&id) {
             stream.following = following;
-            stream.outdated = stream.phase == Phase::Reading;
+            stream.outdated = matches!(stream.phase, Phase::Looking | Phase::Reading);
         }
     }
 

@@ -140,6 +140,7 @@ impl Schedule {
             place: stream.place(),
             packing: stream.packing,
             stretches: asked.iter().map(|mark| (mark.start, mark.end)).collect(),
+            then: None,
         };
         stream.asked = Some(Box::new(Asked { of, marks: asked }));
         Some(look)

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::heirs::Heirship;
-use super::{Fault, Look, LookAt, Notice, Schedule, Turn};
+use super::{Fault, Look, LookAt, Notice, ReadThen, Schedule, Turn};
 use crate::engine::identity::{self, Facts, HEAD_BYTES, Mark, Verdict};
 use crate::engine::ids::StreamId;
 use crate::engine::scan::Ending;
@@ -68,16 +68,35 @@ impl Schedule {
             packing: None,
             place: stream.place(),
             stretches,
+            then: None,
         })
     }
 
-    /// Takes what a look found.
-    pub fn looked(&mut self, now: Moment, id: StreamId, outcome: Result<Look, Fault>) {
+    /// Takes what a look found. Returns what the read found that followed it, if that
+    /// is the one that would be made now: to be taken as any other.
+    pub fn looked(
+        &mut self,
+        now: Moment,
+        id: StreamId,
+        mut outcome: Result<Look, Fault>,
+    ) -> Option<ReadThen> {
         self.n_turns = self.n_turns.saturating_sub(1);
+        let then = outcome.as_mut().ok().and_then(|look| look.then.take());
+        let stream = self.streams.get_mut(&id)?;
+        stream.phase = Phase::Resting;
+        let is_outdated = std::mem::take(&mut stream.outdated);
+        self.judge_look(now, id, outcome);
+        let stream = self.streams.get(&id)?;
+        let then = then.filter(|then| !is_outdated && self.still_wants(stream, then))?;
+        self.turns.pop_back_if(|last| *last == id);
+        self.begin_reading(id);
+        Some(*then)
+    }
+
+    fn judge_look(&mut self, now: Moment, id: StreamId, outcome: Result<Look, Fault>) {
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
-        stream.phase = Phase::Resting;
         if stream.is_held {
             return self.looked_at_kin(now, id, outcome);
         }

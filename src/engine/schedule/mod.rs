@@ -6,7 +6,9 @@
 //! promise that nothing is overlooked for long.
 //!
 //! Turns are short, a look or one region, and given in order: a file at full
-//! speed delays the others by no more than a region.
+//! speed delays the others by no more than a region. A look brings the region along
+//! that is to be read if the file is found as it was left: what that read found counts
+//! only if it is the one that would be made then.
 //!
 //! # What file systems and people do, and what comes of it
 //!
@@ -61,7 +63,8 @@ pub use notices::Notice;
 use roll::Roll;
 use troubles::Lasting;
 pub use turns::{
-    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Scope, Turn, Untold,
+    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, ReadThen, Scope,
+    Then, Turn, Untold,
 };
 use unseen::Unseen;
 pub use unseen::{POLLED_LISTING, SLOW_LISTING};
@@ -392,30 +395,16 @@ impl Schedule {
                     self.lose_name(id);
                 }
                 Phase::WaitsToLook => {
-                    if let Some(look) = self.look(id) {
+                    if let Some(mut look) = self.look(id) {
+                        look.then = may_read.then(|| self.then(now, id)).flatten();
                         self.n_turns += 1;
                         return Some(Turn::Look(look));
                     }
                 }
                 Phase::WaitsToRead if may_read => {
-                    stream.phase = Phase::Reading;
-                    stream.follows = None;
-                    self.n_turns += 1;
-                    return Some(Turn::Read(Read {
-                        stream: id,
-                        path: stream.path.to_path_buf(),
-                        place: stream.place(),
-                        packing: stream.packing,
-                        offset: stream.offset,
-                        mark: stream.identity.mark_at(stream.offset),
-                        head: stream.identity.head.last().copied(),
-                        skipping: stream.skipping,
-                        ending: stream.ending(now),
-                        // Which of them are nobody's is told by where each stands.
-                        may_count: stream.joined.is_empty(),
-                        searcher: stream.following.searcher.clone(),
-                        epoch: self.epoch,
-                    }));
+                    let region = stream.region(now, self.epoch);
+                    self.begin_reading(id);
+                    return Some(Turn::Read(region));
                 }
                 Phase::WaitsToRead => self.backlog.push_back(id),
                 Phase::Resting | Phase::Looking | Phase::Reading => {}

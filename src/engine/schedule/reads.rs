@@ -1,12 +1,74 @@
 //! Reads: what a region held, and what that means for the file.
 
-use super::{Fault, Notice, ReadDone, Schedule};
+use super::{Fault, Notice, Read, ReadDone, ReadThen, Schedule, Then};
 use crate::engine::ids::StreamId;
 use crate::engine::scan::{Ending, Hit};
 use crate::engine::stream::{Naming, Phase, Stream};
 use crate::engine::time::Moment;
 
+/// The head that a file must have, at most, when a region of it is read: the bytes before
+/// the region tell much already.
+const HEAD_BYTES_READ: u64 = 256;
+
+impl Stream {
+    /// The next region of it.
+    pub(super) fn region(&self, now: Moment, epoch: u64) -> Read {
+        let heads = self.identity.head.iter();
+        Read {
+            stream: self.id,
+            path: self.path.to_path_buf(),
+            place: self.place(),
+            packing: self.packing,
+            offset: self.offset,
+            mark: self.identity.mark_at(self.offset),
+            head: heads.copied().rfind(|mark| mark.end <= HEAD_BYTES_READ),
+            skipping: self.skipping,
+            ending: self.ending(now),
+            // Which of them are nobody's is told by where each stands.
+            may_count: self.joined.is_empty(),
+            searcher: self.following.searcher.clone(),
+            epoch,
+        }
+    }
+}
+
 impl Schedule {
+    /// What is to be read of a file that is looked at, if it is found as it was left.
+    pub(super) fn then(&self, now: Moment, id: StreamId) -> Option<Box<Then>> {
+        let stream = self.streams.get(&id)?;
+        let is_open = stream.packing.is_none() && !stream.is_binary;
+        let is_itself = !stream.is_held && stream.asked.is_none();
+        let n_left = (stream.unfinished.as_deref()).map_or(0, |left| left.n_bytes);
+        (is_open && is_itself).then(|| {
+            Box::new(Then {
+                // The look is at all that the file begins with.
+                read: Read {
+                    head: None,
+                    ..stream.region(now, self.epoch)
+                },
+                generation: stream.generation,
+                beyond: stream.offset + n_left,
+            })
+        })
+    }
+
+    /// Whether a read that followed a look is the one that would be made now.
+    pub(super) fn still_wants(&self, stream: &Stream, read: &ReadThen) -> bool {
+        let is_its_turn = stream.phase == Phase::WaitsToRead && !self.waits_for_older(stream);
+        let is_of_now = (read.generation, read.offset) == (stream.generation, stream.offset);
+        let has_found = matches!(read.done, ReadDone::Scanned { .. });
+        is_its_turn && is_of_now && has_found && read.epoch == self.epoch
+    }
+
+    /// The host reads a file.
+    pub(super) fn begin_reading(&mut self, id: StreamId) {
+        self.n_turns += 1;
+        if let Some(stream) = self.streams.get_mut(&id) {
+            stream.phase = Phase::Reading;
+            stream.follows = None;
+        }
+    }
+
     /// Takes what a read found. Returns the stream's hits that count.
     pub fn read_done(
         &mut self,

@@ -201,6 +201,7 @@ impl Directory {
             named: named.map(|idx| self.facts(*idx).place),
             hashes,
             is_later: false,
+            then: None,
         }
     }
 

@@ -105,6 +105,23 @@ pub struct Look {
     pub hashes: Vec<Option<u64>>,
     /// Whether the host has not come so far yet in what it decompresses: ask again.
     pub is_later: bool,
+    /// What the read found that was to follow, if it was made and did not fail.
+    pub then: Option<Box<ReadThen>>,
+}
+
+/// What a read found that followed a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadThen {
+    /// Of which generation it was made.
+    pub generation: StreamId,
+    /// Where the region began.
+    pub offset: u64,
+    /// What was done with an unfinished line.
+    pub ending: Ending,
+    /// Which rule set was searched for.
+    pub epoch: u64,
+    /// What it found.
+    pub done: ReadDone,
 }
 
 /// Where a file went.
@@ -117,7 +134,7 @@ pub struct Found {
 }
 
 /// A look at a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct LookAt {
     /// For the answer.
     pub stream: StreamId,
@@ -129,6 +146,38 @@ pub struct LookAt {
     pub packing: Option<Packing>,
     /// The stretches whose hashes are wanted.
     pub stretches: Vec<(u64, u64)>,
+    /// What to read then, if there is something: most files are found as they were
+    /// expected. A host need not do it.
+    pub then: Option<Box<Then>>,
+}
+
+/// A read that follows a look in the same turn.
+#[derive(Debug, Clone)]
+pub struct Then {
+    /// The read.
+    pub read: Read,
+    /// Of which generation of the file.
+    pub generation: StreamId,
+    /// The size of the file up to which there is nothing new to be read.
+    pub beyond: u64,
+}
+
+impl Then {
+    /// Whether it is to be made of a file that was found so.
+    pub fn is_due(&self, facts: &Facts) -> bool {
+        facts.size > self.beyond || self.read.ending != Ending::Leave
+    }
+
+    /// What it found, for the answer.
+    pub fn found(&self, done: ReadDone) -> Box<ReadThen> {
+        Box::new(ReadThen {
+            generation: self.generation,
+            offset: self.read.offset,
+            ending: self.read.ending,
+            epoch: self.read.epoch,
+            done,
+        })
+    }
 }
 
 /// A read of one region, to be searched where it was read.

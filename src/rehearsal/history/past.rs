@@ -349,6 +349,7 @@ impl Files for Past<'_> {
             // Its bytes are not held against anything: they do not change.
             hashes: look.stretches.iter().map(|_| None).collect(),
             is_later: false,
+            then: None,
         }
     }
 

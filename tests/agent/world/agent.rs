@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use logcrier::engine::answer::Reply;
-use logcrier::engine::commit::{Commit, Image};
+use logcrier::engine::commit::{Commit, Image, Taken};
 use logcrier::engine::identity::fingerprint;
 use logcrier::engine::ids::StreamId;
 use logcrier::engine::kinship;
@@ -19,7 +19,7 @@ use logcrier::engine::records::region_bytes_max;
 use logcrier::engine::scan::{self, Ending, LOOK_BACK_BYTES, Region};
 use logcrier::engine::schedule::{
     Entry, Fault, Found as Whereabouts, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone,
-    Scope, Turn,
+    Scope, Then, Turn,
 };
 use logcrier::engine::time::Moment;
 use logcrier::engine::{Config, Engine, Input};
@@ -69,6 +69,8 @@ pub(crate) enum Job {
     Tell(Input),
     /// Hand over what a read found.
     TellRead(Input, Found),
+    /// Hand over what a look found, and the read that followed it.
+    TellLook(Input, Found),
     /// Hand over a listing.
     TellListing(Scope, Listing, Vec<NodeId>),
     /// A request arrives at the server.
@@ -85,6 +87,15 @@ pub(crate) struct Found {
     /// The rules that it was searched for: how often they had been changed.
     pub(crate) epoch: u64,
     pub(crate) stream: StreamId,
+}
+
+/// Up to where a file was read.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct ReadUpto {
+    pub(crate) generation: StreamId,
+    pub(crate) offset: u64,
+    /// The unfinished line that was taken behind it.
+    pub(crate) taken: Option<Box<Taken>>,
 }
 
 /// What a commit makes safe, once it is durable.
@@ -107,6 +118,8 @@ pub(crate) struct Makings {
     /// Whether listings now and then lack a file that is there: names changed while its
     /// directory was read. The next one has it.
     pub(crate) overlooks: bool,
+    /// Whether a read may follow a look in the same turn.
+    pub(crate) reads_then: bool,
 }
 
 impl Agent {
@@ -162,6 +175,16 @@ impl Agent {
         self.wake = None;
     }
 
+    /// Up to where a stream was read.
+    pub(crate) fn read_upto(&self, stream: StreamId) -> Option<ReadUpto> {
+        let stream = self.engine.schedule().stream(stream)?;
+        Some(ReadUpto {
+            generation: stream.generation,
+            offset: stream.offset,
+            taken: stream.taken.clone(),
+        })
+    }
+
     pub(crate) fn n_open_files(&self) -> usize {
         self.open.len()
     }
@@ -196,25 +219,27 @@ impl Agent {
                 Job::TellListing(scope, listing, nodes)
             }
             Turn::Look(look) => {
-                let outcome = self.look(&look, files);
-                Job::Tell(Input::Looked(look.stream, outcome))
+                let mut outcome = self.look(&look, files);
+                let then = look.then.as_deref().filter(|_| makings.reads_then);
+                let found = (then.zip(outcome.as_mut().ok()))
+                    .and_then(|(then, found)| self.read_then(then, found, files));
+                let input = Input::Looked(look.stream, outcome);
+                match found {
+                    Some(found) => Job::TellLook(input, found),
+                    None => Job::Tell(input),
+                }
             }
             Turn::Read(read) => {
                 let (outcome, lines) = match self.read(&read, files) {
                     Ok((done, lines)) => (Ok(done), lines),
                     Err(fault) => (Err(fault), Vec::new()),
                 };
+                let found = self.found(&read, &outcome, lines);
                 let input = Input::Read {
                     stream: read.stream,
                     ending: read.ending,
                     epoch: read.epoch,
                     outcome,
-                };
-                let found = Found {
-                    node: input_node(&input, self.open.get(&read.stream)),
-                    lines,
-                    epoch: read.epoch,
-                    stream: read.stream,
                 };
                 Job::TellRead(input, found)
             }
@@ -316,6 +341,7 @@ impl Agent {
                 named,
                 hashes: Vec::new(),
                 is_later: false,
+                then: None,
             });
         };
         if files.node(node).trouble == Some(Trouble::Broken) {
@@ -331,7 +357,30 @@ impl Agent {
             named,
             hashes: look.stretches.iter().map(hash).collect(),
             is_later: false,
+            then: None,
         })
+    }
+
+    /// Reads what is to be read after a look.
+    fn read_then(&mut self, then: &Then, look: &mut Look, files: &mut Files) -> Option<Found> {
+        let facts = look.opened.as_ref()?;
+        if !then.is_due(facts) {
+            return None;
+        }
+        let (done, lines) = self.read(&then.read, files).ok()?;
+        look.then = Some(then.found(done.clone()));
+        Some(self.found(&then.read, &Ok(done), lines))
+    }
+
+    fn found(&self, read: &Read, outcome: &Result<ReadDone, Fault>, lines: Vec<LineId>) -> Found {
+        let has_read = matches!(outcome, Ok(ReadDone::Scanned { scanned, .. }) if scanned.upto > 0);
+        let node = self.open.get(&read.stream).filter(|_| has_read);
+        Found {
+            node: node.copied(),
+            lines,
+            epoch: read.epoch,
+            stream: read.stream,
+        }
     }
 
     fn read(&mut self, read: &Read, files: &mut Files) -> Result<(ReadDone, Vec<LineId>), Fault> {
@@ -436,16 +485,6 @@ fn kin_of(log: &Path, files: &Files) -> Vec<Entry> {
 }
 
 /// The file whose bytes a read found.
-fn input_node(input: &Input, node: Option<&NodeId>) -> Option<NodeId> {
-    match input {
-        Input::Read {
-            outcome: Ok(ReadDone::Scanned { scanned, .. }),
-            ..
-        } if scanned.upto > 0 => node.copied(),
-        _ => None,
-    }
-}
-
 /// The hint that a watcher gives of what happened.
 pub(crate) fn hint_of(happened: super::files::Happened) -> Hint {
     match happened {

@@ -189,6 +189,9 @@ impl History {
         // may come in parts there: its file is taken for rotated.
         let is_of_lines = dialect != Dialect::Stacks;
         world.makings.overlooks = is_of_lines && Entropy::endless(seed ^ 0x0E71).percent(10);
+        // Those that were noted go on as they went.
+        let is_noted = crate::simulation::SEEDS_NOTED.contains(&seed);
+        world.makings.reads_then = !is_noted && Entropy::endless(seed ^ 0x7E4D).percent(70);
         world.habits.copies_over = Entropy::endless(seed ^ 0xC09E).percent(25);
         world.chat.tells_wait = chance.percent(50);
         world.chat.n_strangers = chance.one_of(&[0, 0, 5, 30]);

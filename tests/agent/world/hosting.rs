@@ -6,7 +6,7 @@ use logcrier::engine::schedule::{Fault, Scope, Turn};
 use logcrier::engine::{Action, Engine, Input};
 use logcrier::rules::{PacerKey, SpaceName};
 
-use super::agent::{self, Job, Pledge};
+use super::agent::{self, Found, Job, Pledge};
 use super::files::LineId;
 use super::{World, commands, story, told};
 
@@ -53,17 +53,22 @@ impl World {
             Job::TellRead(input, found) => {
                 let is_known = agent.engine.schedule().stream(found.stream).is_some();
                 if is_known && found.epoch == agent.n_reloads {
-                    let again = |line: &&LineId| self.oracle.is_handed(**line);
-                    let again: Vec<usize> = found.lines.iter().filter(again).map(|l| l.0).collect();
-                    if !again.is_empty() {
-                        self.note(format_args!("lines are read again: {again:?}"));
-                    }
-                    for line in found.lines {
-                        self.oracle.handed(line);
-                    }
-                    self.read.extend(found.node);
+                    self.hand_over(found);
                 }
                 self.tell(input);
+            }
+            Job::TellLook(input, found) => {
+                let before = agent.read_upto(found.stream);
+                self.handle(input);
+                let after = (self.agent.as_ref()).and_then(|agent| agent.read_upto(found.stream));
+                let has_gone_on = before.zip(after).is_some_and(|(before, after)| {
+                    before.generation == after.generation && before != after
+                });
+                // Or else it has not taken what was read.
+                if has_gone_on {
+                    self.hand_over(found);
+                }
+                self.pump();
             }
             Job::Answer(post, reply) => {
                 let is_good = matches!(reply, logcrier::engine::answer::Reply::Http { status: 200, ref body, .. } if body.starts_with(b"{"));
@@ -78,6 +83,19 @@ impl World {
             }
             Job::Arrive(_) => {}
         }
+    }
+
+    /// The agent has what a read found.
+    fn hand_over(&mut self, found: Found) {
+        let again = |line: &&LineId| self.oracle.is_handed(**line);
+        let again: Vec<usize> = found.lines.iter().filter(again).map(|l| l.0).collect();
+        if !again.is_empty() {
+            self.note(format_args!("lines are read again: {again:?}"));
+        }
+        for line in found.lines {
+            self.oracle.handed(line);
+        }
+        self.read.extend(found.node);
     }
 
     pub(super) fn commit(&mut self, life: u64, commit: &Commit, pledge: &Pledge) {

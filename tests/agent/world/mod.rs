@@ -183,6 +183,7 @@ impl World {
                 noticing,
                 tells_stale: false,
                 overlooks: false,
+                reads_then: false,
             },
             chance: Entropy::endless(seed ^ 0x5EED),
             story: None,
@@ -279,6 +280,12 @@ impl World {
 
     /// Hands an input to the engine, and carries out what it asks for.
     pub(crate) fn tell(&mut self, input: Input) {
+        self.handle(input);
+        self.pump();
+    }
+
+    /// Hands an input to the engine, and does not do yet what it wants.
+    fn handle(&mut self, input: Input) {
         let Some(agent) = &mut self.agent else {
             return;
         };
@@ -287,7 +294,6 @@ impl World {
             story.push(format!("{}  <- {}", self.clock.now(), story::input(&input)));
         }
         agent.engine.handle(now, input);
-        self.pump();
     }
 
     /// Lets time pass, and everything happen that falls into it.
