@@ -13,10 +13,11 @@ use crate::engine::time::Moment;
 /// How long is rested after a hint while files are written to without a pause.
 const REST: Duration = Duration::from_millis(7);
 
-/// A pause: longer than a rest.
-const PAUSE: Duration = Duration::from_millis(20);
+/// A pause. Shorter than what it takes to say a line, so that whoever writes the next one
+/// when the last one was said is never kept waiting.
+const PAUSE: Duration = Duration::from_millis(2);
 
-/// Hints of writes without a pause between them before anybody rests.
+/// Hints of writes before anybody rests, of which every pause takes off half.
 const BUSY: u32 = 16;
 
 /// A hint that follows the one before so soon was fetched together with it, and so may
@@ -40,7 +41,7 @@ pub(super) enum Of {
 pub(super) struct Pace {
     /// Since when the next one could come.
     free: Moment,
-    /// Hints of writes since the last pause.
+    /// Hints of writes, up to twice as many as count as busy; every pause takes off half.
     n_writes: u32,
     /// Of what the last one was.
     path: PathBuf,
@@ -65,10 +66,10 @@ impl Pace {
     pub(super) fn rest(&mut self, now: Moment, of: Of, path: &Path) -> Option<Moment> {
         let since = now.from_now(self.free);
         if since >= PAUSE {
-            self.n_writes = 0;
+            self.n_writes /= 2;
         }
         match of {
-            Of::Content => self.n_writes = self.n_writes.saturating_add(1),
+            Of::Content => self.n_writes = (self.n_writes + 1).min(2 * BUSY),
             Of::Names => self.restless = now.after(RESTLESS),
         }
         match self.path == path {
@@ -132,8 +133,16 @@ mod tests {
     }
 
     #[test]
+    fn a_busy_writer_may_stop_for_a_moment() {
+        let events = writes((1..=10_000).map(|n| n * 1_000 + n / 50 * 5_000));
+        let (longest, n_woken) = lived(&events);
+        assert!((1_300..2_000).contains(&n_woken), "{n_woken}");
+        assert!(longest[&0] <= 7_100, "{longest:?}");
+    }
+
+    #[test]
     fn nobody_waits_after_a_pause() {
-        let rare = writes((1..=100).map(|n| n * 10_000));
+        let rare = writes((1..=1_000).map(|n| n * 2_100));
         let first = writes((1..=16).map(|n| n * 1_000));
         let after = writes((1..=50).map(|n| n * 1_000).chain([80_000]));
         assert_eq!(lived(&rare).0[&0], 0);
