@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-pub(crate) const SEEDS_NOTED: [u64; 18] = [
+pub(crate) const SEEDS_NOTED: [u64; 19] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -62,6 +62,8 @@ pub(crate) const SEEDS_NOTED: [u64; 18] = [
     971_881,
     // Two safety looks in a row were told the size of yesterday.
     832_809,
+    // A log was written anew and ended as before at the position, with another beginning.
+    7_400,
 ];
 
 /// Choices in a history, at most.
