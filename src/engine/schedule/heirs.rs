@@ -449,7 +449,9 @@ impl Stream {
     /// alone leads to it: what has its name now may lack that.
     fn may_have_more(&self) -> bool {
         let is_open = self.naming == Naming::Nameless && !self.is_memory;
-        is_open && self.unread.is_none() && !(self.confirmed && self.is_read())
+        // Nobody knows yet whether the other has what stands unfinished at its end.
+        let waits = self.unfinished.as_ref().is_some_and(|line| !line.taken);
+        is_open && self.unread.is_none() && !(self.confirmed && self.is_read() && !waits)
     }
 
     /// Whether it has another name than its log, as far as is known.

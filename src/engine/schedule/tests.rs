@@ -538,3 +538,19 @@ fn what_came_after_a_copy_of_what_was_cut_is_known() {
     life.rest(20);
     life.check();
 }
+
+/// A copy of a log that was deleted was written on, and so was the log: its last line is not
+/// finished.
+#[test]
+fn what_stands_unfinished_in_a_deleted_log_is_taken_before_its_copy_goes_on() {
+    let mut life = Life::with_log();
+    life.directory.copy(KIN[0]);
+    (life.directory.bytes(LOG)).extend(b"ERROR unfinished");
+    (life.directory.bytes(KIN[0])).extend(b"ERROR of the copy, which is longer\n");
+    life.directory.make(LOG);
+    life.rest(60);
+    for line in ["ERROR unfinished", "ERROR of the copy, which is longer"] {
+        assert_eq!(life.told.get(line), Some(&1), "{:?}", life.told);
+    }
+    life.check();
+}
