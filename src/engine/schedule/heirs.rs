@@ -469,7 +469,7 @@ impl Stream {
     }
 
     /// Whether anything of it was searched.
-    fn was_read(&self) -> bool {
+    pub(super) fn was_read(&self) -> bool {
         self.offset > 0 || self.taken.is_some()
     }
 }

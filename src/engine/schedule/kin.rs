@@ -256,6 +256,7 @@ impl Schedule {
         // another, and so may be what came after it.
         let heir_of = lost.heir_of.filter(|_| lost.is_fresh());
         self.dirty.insert(id);
+        let sought = self.sought_since(id);
         let has_same = (search.candidates.iter()).any(|one| one.verdict == Some(Verdict::Same));
         let mut last = id;
         for candidate in search.candidates.iter().rev() {
@@ -286,7 +287,7 @@ impl Schedule {
             } else if has_more {
                 stream.heir_of = Some(id);
             } else if stream.packing.is_none() {
-                stream.heir_of = heir_of;
+                stream.heir_of = sought.or(heir_of);
                 stream.copy_of = original;
             }
             stream.is_held = false;
@@ -366,6 +367,21 @@ impl Schedule {
         let original = self.original_of(&path, Some(lost))?;
         let is_whole = self.streams.get(&original)?.offset <= self.size_of(held);
         is_whole.then_some(original)
+    }
+
+    /// The newest of the later generations whose kin nobody has named yet: what this
+    /// search found may have taken the place of that one, and begin with its content.
+    fn sought_since(&mut self, id: StreamId) -> Option<StreamId> {
+        let lost = self.streams.get(&id)?;
+        let (name, age) = (lost.name.clone(), lost.age());
+        let others = self.streams.lost_from(&name).into_iter();
+        let others = others.filter_map(|other| self.streams.get(&other));
+        let is_sought = |other: &&Stream| other.naming == Naming::Sought && !other.is_memory;
+        let later = others.filter(is_sought).filter(|other| {
+            let is_later = age < other.age();
+            is_later && other.kin == Kin::Unasked && other.was_read()
+        });
+        later.max_by_key(|other| other.age()).map(|other| other.id)
     }
 
     /// Notes that it is known what came after a file.

@@ -554,3 +554,24 @@ fn what_stands_unfinished_in_a_deleted_log_is_taken_before_its_copy_goes_on() {
     }
     life.check();
 }
+
+/// An editor saves a log that is rotated at once. What the search for successors of the
+/// generation before finds there is what the editor made.
+#[test]
+fn what_is_found_for_an_older_log_may_be_a_copy_of_one_that_is_sought_as_well() {
+    let mut life = Life::with_log();
+    life.directory.rename(LOG, KIN[0]);
+    life.rest(20);
+    life.directory.is_hidden = true;
+    life.directory.make(LOG);
+    life.directory.write_much();
+    life.rest(20);
+    life.directory.copy(OTHER);
+    life.directory.rename(OTHER, LOG);
+    life.directory.rename(KIN[0], KIN[1]);
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    life.directory.is_hidden = false;
+    life.rest(20);
+    life.check();
+}
