@@ -369,6 +369,7 @@ impl Shared {
         if let Some(until) = until {
             self.rest(until);
         }
+        lock(&self.pace).go_on(clock::now().moment);
     }
 
     /// Rests until a moment, or until somebody waits for this thread.
