@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-pub(crate) const SEEDS_NOTED: [u64; 19] = [
+pub(crate) const SEEDS_NOTED: [u64; 20] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -64,6 +64,8 @@ pub(crate) const SEEDS_NOTED: [u64; 19] = [
     832_809,
     // A log was written anew and ended as before at the position, with another beginning.
     7_400,
+    // The agent ended when a log had been cut, and its copy was not read yet.
+    31_770,
 ];
 
 /// Choices in a history, at most.
