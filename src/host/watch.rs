@@ -355,19 +355,17 @@ impl Shared {
             Hint::Written(_) => Of::Content,
             Hint::Renamed(_) | Hint::Lost => Of::Names,
         };
+        let until = lock(&self.pace).rest(clock::now().moment, of);
+        if let Some(until) = until {
+            self.rest(until);
+        }
         let paths = event.map(|event| event.paths).unwrap_or_default();
-        let mut until = None;
         for path in paths {
-            let rest = lock(&self.pace).rest(clock::now().moment, of, &path);
-            until = rest.or(until);
             let mut hints = lock(&self.names).meant_by(&path, hint);
             if hints.is_empty() {
                 hints.insert(hint(path));
             }
             self.add(hints);
-        }
-        if let Some(until) = until {
-            self.rest(until);
         }
         lock(&self.pace).go_on(clock::now().moment);
     }
