@@ -2,7 +2,7 @@
 //!
 //! Looking costs, so its pace is bounded by what it costs: a listing is not made
 //! again before twenty times as long has passed as the host worked for it, and the
-//! safety look not before fifteen hundred times; what was found is to be gone through
+//! safety look not before two thousand times; what was found is to be gone through
 //! besides. However many files there are, polling takes about a twentieth of a core
 //! and the safety look less than a thousandth. And a file system that answers slowly is
 //! left alone for as long as it took to answer.
@@ -31,7 +31,7 @@ const POLLED_LISTING_MAX: Duration = Duration::from_secs(30);
 const POLLED_REST: u32 = 20;
 
 /// The same for the safety look.
-const SLOW_REST: u32 = 1_500;
+const SLOW_REST: u32 = 2_000;
 
 /// The least time between two full looks because hints were lost.
 const FULL_LOOK: Duration = Duration::from_secs(1);
