@@ -13,6 +13,7 @@ use super::outbox::Post;
 use super::report::Report;
 use super::scan::Ending;
 use super::schedule::{Fault, Found, Hint, Listing, Look, ReadDone, Turn};
+use super::time::Moment;
 use super::{journal, stdin};
 use crate::rules::RuleSet;
 
@@ -22,11 +23,23 @@ pub enum Input {
     /// Time has passed.
     Tick,
     /// A source may have changed. Hurry, but believe nothing.
-    Hint(Hint),
+    Hint {
+        /// What may have changed.
+        hint: Hint,
+        /// When that had happened, at the latest.
+        since: Moment,
+    },
     /// A listing is done.
     Listed(Listing),
     /// A look is done.
-    Looked(StreamId, Result<Look, Fault>),
+    Looked {
+        /// At which stream.
+        stream: StreamId,
+        /// When it began: what had happened before, it has seen.
+        begun: Moment,
+        /// What came of it.
+        outcome: Result<Look, Fault>,
+    },
     /// A region was read and searched.
     Read {
         /// Of which stream.

@@ -267,10 +267,15 @@ impl Engine {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Tick => self.schedule.tick(now.moment),
-            Input::Hint(hint) => self.schedule.hint(now.moment, &hint),
+            Input::Hint { hint, since } => self.schedule.hint(now.moment, &hint, since),
             Input::Listed(listing) => self.schedule.listed(now.moment, listing),
-            Input::Looked(stream, outcome) => {
-                if let Some(then) = self.schedule.looked(now.moment, stream, outcome) {
+            Input::Looked {
+                stream,
+                begun,
+                outcome,
+            } => {
+                let then = (self.schedule).looked(now.moment, stream, begun, outcome);
+                if let Some(then) = then {
                     self.read_done(now, stream, then.ending, then.epoch, Ok(then.done));
                 }
             }

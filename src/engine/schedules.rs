@@ -217,9 +217,9 @@ impl Schedules {
         self.each(|schedule| schedule.tick(now));
     }
 
-    /// Something may have happened.
-    pub fn hint(&mut self, now: Moment, hint: &Hint) {
-        self.each(|schedule| schedule.hint(now, hint.clone()));
+    /// Something may have happened, at `since` at the latest.
+    pub fn hint(&mut self, now: Moment, hint: &Hint, since: Moment) {
+        self.each(|schedule| schedule.hint(now, hint.clone(), since));
     }
 
     /// Takes a listing.
@@ -245,15 +245,18 @@ impl Schedules {
         });
     }
 
-    /// Takes what a look found.
+    /// Takes what a look found that began at `begun`.
     pub fn looked(
         &mut self,
         now: Moment,
         id: StreamId,
+        begun: Moment,
         outcome: Result<Look, Fault>,
     ) -> Option<ReadThen> {
         let owner = self.under_way.remove(&id);
-        let then = self.with(owner.clone(), |schedule| schedule.looked(now, id, outcome));
+        let then = self.with(owner.clone(), |schedule| {
+            schedule.looked(now, id, begun, outcome)
+        });
         let then = then.flatten();
         if then.is_some() {
             self.note_turn(id, owner);

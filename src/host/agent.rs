@@ -103,7 +103,7 @@ enum Woken {
     Wanted(Wanted),
     Beat,
     Spool,
-    Hints(BTreeSet<Hint>),
+    Hints(BTreeMap<Hint, Moment>),
     Ended(Result<(tokio::task::Id, (MessageId, Reply)), tokio::task::JoinError>),
     Told,
     Hangup,
@@ -184,8 +184,8 @@ impl Agent {
                 }
                 Woken::Hints(hints) => {
                     let now = clock::now();
-                    for hint in hints {
-                        self.engine.handle(now, Input::Hint(hint));
+                    for (hint, since) in hints {
+                        self.engine.handle(now, Input::Hint { hint, since });
                     }
                 }
                 Woken::Ended(ended) => self.answered(ended),
@@ -588,7 +588,7 @@ fn listen(kind: SignalKind) -> Result<Signal, StartFault> {
     })
 }
 
-async fn hints_of(hints: Option<&Hints>) -> BTreeSet<Hint> {
+async fn hints_of(hints: Option<&Hints>) -> BTreeMap<Hint, Moment> {
     match hints {
         Some(hints) => hints.next().await,
         None => std::future::pending().await,

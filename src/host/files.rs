@@ -84,10 +84,14 @@ impl Files {
         match turn {
             Turn::List(scope) => Some(Input::Listed(self.list(&scope))),
             Turn::Look(look) => {
-                let stream = look.stream;
+                let (stream, begun) = (look.stream, clock::now().moment);
                 let outcome = self.unless_stale(stream, |files| files.look(&look));
                 let outcome = outcome.map(|found| self.read_then(&look, found));
-                Some(Input::Looked(stream, outcome.map_err(fault)))
+                Some(Input::Looked {
+                    stream,
+                    begun,
+                    outcome: outcome.map_err(fault),
+                })
             }
             Turn::Read(read) => Some(Input::Read {
                 stream: read.stream,

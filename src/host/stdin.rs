@@ -181,7 +181,7 @@ impl Copier {
                 Step::Copied => {
                     self.works();
                     if self.copy.is_news() {
-                        self.tell(Input::Hint(Hint::Written(PathBuf::from(STDIN))));
+                        self.tell_written();
                     }
                 }
                 Step::Full(error) => self.fails(&error),
@@ -197,7 +197,7 @@ impl Copier {
         self.insist(Copy::finish_line);
         self.copy.end();
         if let Some(reach) = self.copy.ended() {
-            self.tell(Input::Hint(Hint::Written(PathBuf::from(STDIN))));
+            self.tell_written();
             self.tell(Input::Stdin(News::Ended(reach)));
         }
     }
@@ -303,6 +303,12 @@ impl Copier {
         if std::mem::take(&mut self.is_failing) {
             self.tell(Input::Stdin(News::Copied));
         }
+    }
+
+    fn tell_written(&self) {
+        let hint = Hint::Written(PathBuf::from(STDIN));
+        let since = clock::now().moment;
+        self.tell(Input::Hint { hint, since });
     }
 
     fn tell(&self, input: Input) {

@@ -75,7 +75,8 @@ pub(super) struct Hints(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    hints: Mutex<BTreeSet<Hint>>,
+    /// With when what they tell of had happened, at the latest.
+    hints: Mutex<BTreeMap<Hint, Moment>>,
     names: Mutex<Names>,
     arrived: Notify,
     pace: Mutex<Pace>,
@@ -315,7 +316,8 @@ impl Watcher {
         // Its other names are to be watched by themselves.
         for name in all {
             self.watched.remove(&name);
-            self.shared.add([Hint::Renamed(name)]);
+            let since = clock::now().moment;
+            self.shared.add([Hint::Renamed(name)], since);
         }
     }
 }
@@ -323,7 +325,7 @@ impl Watcher {
 impl Hints {
     /// Waits until there are hints, and takes them. Nothing is lost where the wait
     /// is given up.
-    pub(super) async fn next(&self) -> BTreeSet<Hint> {
+    pub(super) async fn next(&self) -> BTreeMap<Hint, Moment> {
         loop {
             self.0.arrived.notified().await;
             let hints = std::mem::take(&mut *lock(&self.0.hints));
@@ -337,8 +339,8 @@ impl Hints {
 impl Shared {
     fn take(&self, event: notify::Result<notify::Event>) {
         let hint: fn(PathBuf) -> Hint = match &event {
-            Err(_) => return self.add([Hint::Lost]),
-            Ok(event) if event.need_rescan() => return self.add([Hint::Lost]),
+            Err(_) => return self.add([Hint::Lost], clock::now().moment),
+            Ok(event) if event.need_rescan() => return self.add([Hint::Lost], clock::now().moment),
             Ok(event) => match event.kind {
                 // A closed writer has written, also where it wrote through a mapping, of
                 // which nothing else tells. All other accesses may be ours.
@@ -355,7 +357,8 @@ impl Shared {
             Hint::Written(_) => Of::Content,
             Hint::Renamed(_) | Hint::Lost => Of::Names,
         };
-        let until = lock(&self.pace).rest(clock::now().moment, of);
+        let fetched = clock::now().moment;
+        let until = lock(&self.pace).rest(fetched, of);
         if let Some(until) = until {
             self.rest(until);
         }
@@ -365,7 +368,7 @@ impl Shared {
             if hints.is_empty() {
                 hints.insert(hint(path));
             }
-            self.add(hints);
+            self.add(hints, fetched);
         }
         lock(&self.pace).go_on(clock::now().moment);
     }
@@ -392,12 +395,13 @@ impl Shared {
         outcome
     }
 
-    fn add(&self, more: impl IntoIterator<Item = Hint>) {
+    /// Keeps hints of what had happened by `since`.
+    fn add(&self, more: impl IntoIterator<Item = Hint>, since: Moment) {
         let mut hints = lock(&self.hints);
-        hints.extend(more);
+        hints.extend(more.into_iter().map(|hint| (hint, since)));
         if hints.len() > HINTS_MAX {
             hints.clear();
-            hints.insert(Hint::Lost);
+            hints.insert(Hint::Lost, since);
         }
         drop(hints);
         self.arrived.notify_one();

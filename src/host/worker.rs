@@ -14,6 +14,7 @@ use crate::engine::Input;
 use crate::engine::commit::Commit;
 use crate::engine::ids::CommitId;
 use crate::engine::schedule::{Fault, Turn};
+use crate::engine::time::Moment;
 use crate::rules::glob::Glob;
 
 /// A thread that does one thing after the other.
@@ -87,7 +88,11 @@ impl Work for Job {
                 faults: vec![(PathBuf::from("/"), fault.why)],
                 ..crate::engine::schedule::Listing::default()
             })),
-            Self::Turn(Turn::Look(look)) => Some(Input::Looked(look.stream, Err(fault))),
+            Self::Turn(Turn::Look(look)) => Some(Input::Looked {
+                stream: look.stream,
+                begun: Moment::default(),
+                outcome: Err(fault),
+            }),
             Self::Turn(Turn::Read(read)) => Some(Input::Read {
                 stream: read.stream,
                 ending: read.ending,

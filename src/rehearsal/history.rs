@@ -20,7 +20,6 @@ mod past;
 mod parts;
 
 use super::{Said, Stage, space_of_paper};
-use crate::engine::Input;
 use crate::engine::message::Surface;
 use crate::engine::schedule::Hint;
 use crate::engine::time::Wall;
@@ -103,7 +102,7 @@ pub fn replay(
         stage.pass(at, &mut past);
         let paths = past.burst(stage.now());
         for path in paths {
-            stage.tell(Input::Hint(Hint::Written(path)), &mut past);
+            stage.hint(Hint::Written(path), &mut past);
         }
         past.leave_behind();
         past.take_hits(&stage, &mut parts);

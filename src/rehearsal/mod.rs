@@ -25,7 +25,7 @@ use crate::engine::message::Surface;
 use crate::engine::outbox::Post;
 use crate::engine::scan::{self, Region, Scanned};
 use crate::engine::schedule::{
-    Entry, Fault, Found, Listing, Look, LookAt, Noticing, Read, ReadDone, Turn,
+    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Turn,
 };
 use crate::engine::time::{Moment, Now, Wall};
 use crate::engine::{Action, Config, Engine, Input};
@@ -120,6 +120,12 @@ impl Stage {
         self.act(files);
     }
 
+    /// Hints at what has just happened.
+    pub fn hint(&mut self, hint: Hint, files: &mut dyn Files) {
+        let since = self.now.moment;
+        self.tell(Input::Hint { hint, since }, files);
+    }
+
     /// Lets time pass. What falls due on the way happens at its time.
     pub fn pass(&mut self, until: Wall, files: &mut dyn Files) {
         let until = self.moment_of(until);
@@ -208,7 +214,11 @@ impl Stage {
             }),
             Turn::Look(look) => {
                 let found = files.look(&look, self.now.wall);
-                Input::Looked(look.stream, Ok(found))
+                Input::Looked {
+                    stream: look.stream,
+                    begun: self.now.moment,
+                    outcome: Ok(found),
+                }
             }
             Turn::Read(read) => Input::Read {
                 stream: read.stream,

@@ -226,7 +226,7 @@ impl Story {
 
     fn look(&mut self) {
         let hint = Hint::Written(self.log.path.clone());
-        self.stage.tell(Input::Hint(hint), &mut self.log);
+        self.stage.hint(hint, &mut self.log);
     }
 
     fn end_command(&mut self, status: u8, output: &str) {

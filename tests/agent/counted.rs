@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
-use logcrier::engine::Input;
 use logcrier::engine::identity::{Facts, Place, fingerprint};
 use logcrier::engine::message::Surface;
 use logcrier::engine::scan::{self, LOOK_BACK_BYTES, Region};
@@ -139,7 +138,7 @@ fn lived(rules: &Arc<RuleSet>, script: &Script, piece: u64, may_count: bool) -> 
     for (at, bytes) in script {
         stage.pass(*at, &mut files);
         files.bytes.extend_from_slice(bytes);
-        stage.tell(Input::Hint(Hint::Written("/x".into())), &mut files);
+        stage.hint(Hint::Written("/x".into()), &mut files);
         ended = *at;
     }
     stage.pass(ended.after(Duration::from_secs(7_200)), &mut files);

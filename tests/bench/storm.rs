@@ -245,7 +245,11 @@ impl Storm {
                     is_later: false,
                     then: None,
                 };
-                Input::Looked(look.stream, Ok(look_done))
+                Input::Looked {
+                    stream: look.stream,
+                    begun: self.now.moment,
+                    outcome: Ok(look_done),
+                }
             }
             Turn::Read(read) => {
                 let end = facts.size.min(read.offset + REGION_BYTES_MAX as u64);

@@ -72,17 +72,20 @@ impl Schedule {
         })
     }
 
-    /// Takes what a look found. Returns what the read found that followed it, if that
+    /// Takes what a look found that began at `begun`. Returns what the read found that followed it, if that
     /// is the one that would be made now: to be taken as any other.
     pub fn looked(
         &mut self,
         now: Moment,
         id: StreamId,
+        begun: Moment,
         mut outcome: Result<Look, Fault>,
     ) -> Option<ReadThen> {
         self.n_turns = self.n_turns.saturating_sub(1);
+        let hinted = self.hinted.remove(&id);
         let then = outcome.as_mut().ok().and_then(|look| look.then.take());
         let stream = self.streams.get_mut(&id)?;
+        stream.again |= hinted.is_some_and(|since| since >= begun);
         stream.phase = Phase::Resting;
         let is_outdated = std::mem::take(&mut stream.outdated);
         self.judge_look(now, id, outcome);

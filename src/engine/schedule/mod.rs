@@ -105,6 +105,8 @@ pub struct Schedule {
     /// When the machine was started: what was written before may not have reached its disk.
     booted: i64,
     turns: VecDeque<StreamId>,
+    /// Until when something had happened to files that are being looked at.
+    hinted: BTreeMap<StreamId, Moment>,
     /// Files of which a region was read, and there is more.
     backlog: VecDeque<StreamId>,
     /// Turns that were given to others since one of the backlog had its turn.
@@ -213,6 +215,7 @@ impl Schedule {
             from_the_end: start.from_the_end,
             booted: start.booted,
             turns: VecDeque::new(),
+            hinted: BTreeMap::new(),
             backlog: VecDeque::new(),
             n_turns_before: 0,
             n_turns: 0,
@@ -534,6 +537,18 @@ impl Schedule {
     /// Whether the host has no look, read or listing of ours.
     pub fn is_quiet(&self) -> bool {
         self.n_turns == 0 && self.listing.is_none()
+    }
+
+    /// Wakes a file because of what had happened to it by `since`. A look under way that
+    /// began after that sees it.
+    fn wake_since(&mut self, id: StreamId, since: Moment) {
+        match self.streams.get(&id).map(|stream| stream.phase) {
+            Some(Phase::Looking) => {
+                let latest = self.hinted.entry(id).or_insert(since);
+                *latest = since.max(*latest);
+            }
+            _ => self.wake(id),
+        }
     }
 
     fn wake(&mut self, id: StreamId) {

@@ -10,6 +10,8 @@ use crate::engine::identity::{Facts, fingerprint};
 use crate::engine::scan;
 use crate::rules::paper::rules_of;
 
+mod hints;
+
 const LOG: &str = "/logs/app.log";
 const KIN: [&str; 3] = ["/logs/app.log.1", "/logs/app.log.2", "/logs/app.log.3"];
 const OTHER: &str = "/logs/app.log.new";
@@ -322,7 +324,7 @@ impl Life {
             Turn::Look(look) => {
                 let found = directory.look(look);
                 directory.pass();
-                schedule.looked(*now, look.stream, Ok(found));
+                schedule.looked(*now, look.stream, *now, Ok(found));
             }
             Turn::Read(read) => {
                 let done = directory.read(read);

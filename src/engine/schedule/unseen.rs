@@ -90,13 +90,13 @@ impl Unseen {
 }
 
 impl Schedule {
-    /// Hurries after a hint. What it names is looked at, and nothing else: a
-    /// directory may be huge.
-    pub fn hint(&mut self, now: Moment, hint: Hint) {
+    /// Hurries after a hint of what had happened by `since`. What it names is looked
+    /// at, and nothing else: a directory may be huge.
+    pub fn hint(&mut self, now: Moment, hint: Hint, since: Moment) {
         match hint {
             Hint::Lost => self.lose_hints(now),
             Hint::Written(path) => match self.named(&path) {
-                Some(id) => self.wake(id),
+                Some(id) => self.wake_since(id, since),
                 None if self.may_name(&path) => self.want(&path),
                 None => {}
             },

@@ -120,6 +120,8 @@ pub(crate) struct Makings {
     pub(crate) overlooks: bool,
     /// Whether a read may follow a look in the same turn.
     pub(crate) reads_then: bool,
+    /// Whether hints tell when what they tell of had happened, and not only that.
+    pub(crate) tells_since: bool,
 }
 
 impl Agent {
@@ -208,6 +210,7 @@ impl Agent {
     /// Carries out a turn.
     pub(crate) fn carry_out(
         &mut self,
+        now: Moment,
         turn: Turn,
         makings: &Makings,
         files: &mut Files,
@@ -223,7 +226,11 @@ impl Agent {
                 let then = look.then.as_deref().filter(|_| makings.reads_then);
                 let found = (then.zip(outcome.as_mut().ok()))
                     .and_then(|(then, found)| self.read_then(then, found, files));
-                let input = Input::Looked(look.stream, outcome);
+                let input = Input::Looked {
+                    stream: look.stream,
+                    begun: now,
+                    outcome,
+                };
                 match found {
                     Some(found) => Job::TellLook(input, found),
                     None => Job::Tell(input),
@@ -484,7 +491,6 @@ fn kin_of(log: &Path, files: &Files) -> Vec<Entry> {
     kin.map(entry).collect()
 }
 
-/// The file whose bytes a read found.
 /// The hint that a watcher gives of what happened.
 pub(crate) fn hint_of(happened: super::files::Happened) -> Hint {
     match happened {

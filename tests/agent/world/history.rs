@@ -192,6 +192,7 @@ impl History {
         // Those that were noted go on as they went.
         let is_noted = crate::simulation::SEEDS_NOTED.contains(&seed);
         world.makings.reads_then = !is_noted && Entropy::endless(seed ^ 0x7E4D).percent(70);
+        world.makings.tells_since = !is_noted && Entropy::endless(seed ^ 0x51CE).percent(70);
         world.habits.copies_over = Entropy::endless(seed ^ 0xC09E).percent(25);
         world.chat.tells_wait = chance.percent(50);
         world.chat.n_strangers = chance.one_of(&[0, 0, 5, 30]);

@@ -22,7 +22,9 @@ impl World {
         match job {
             Job::Turn(turn) => {
                 let (makings, files) = (&self.makings, &mut self.files);
-                if let Some(answer) = agent.carry_out(turn, makings, files, &mut self.chance) {
+                let now = self.clock.seen_since(agent.born).moment;
+                let answer = agent.carry_out(now, turn, makings, files, &mut self.chance);
+                if let Some(answer) = answer {
                     if let Job::TellListing(_, _, nodes) = &answer {
                         // On its way: what becomes of its name now is too late.
                         self.listed.extend(nodes);
@@ -224,7 +226,9 @@ impl World {
                 Action::Files(Turn::Close(stream)) => {
                     let node = agent.node_of(stream);
                     let close = Turn::Close(stream);
-                    agent.carry_out(close, &self.makings, &mut self.files, &mut self.chance);
+                    let (makings, files) = (&self.makings, &mut self.files);
+                    let now = self.clock.seen_since(agent.born).moment;
+                    agent.carry_out(now, close, makings, files, &mut self.chance);
                     if let Some(node) = node {
                         self.closed(node);
                     }

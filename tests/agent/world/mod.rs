@@ -22,6 +22,7 @@ use std::time::Duration;
 use logcrier::engine::Input;
 use logcrier::engine::commit::MessageState;
 use logcrier::engine::schedule::{Hint, Noticing};
+use logcrier::engine::time::Moment;
 
 pub(crate) mod entropy;
 
@@ -184,6 +185,7 @@ impl World {
                 tells_stale: false,
                 overlooks: false,
                 reads_then: false,
+                tells_since: false,
             },
             chance: Entropy::endless(seed ^ 0x5EED),
             story: None,
@@ -437,6 +439,10 @@ impl World {
             return;
         }
         let life = agent.life;
+        let since = match self.makings.tells_since {
+            true => self.clock.seen_since(agent.born).moment,
+            false => Moment(u64::MAX),
+        };
         for happened in happened {
             let hint = agent::hint_of(happened);
             let [soon, late] = [50, 20_000].map(|ms| {
@@ -452,7 +458,7 @@ impl World {
                 _ => hints.push((soon, Hint::Lost)),
             }
             for (delay, hint) in hints {
-                self.enqueue(delay, life, Job::Tell(Input::Hint(hint)));
+                self.enqueue(delay, life, Job::Tell(Input::Hint { hint, since }));
             }
         }
     }

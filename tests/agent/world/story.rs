@@ -14,10 +14,14 @@ pub(crate) fn input(input: &Input) -> String {
         Input::Tick => "tick".into(),
         Input::Stdin(news) => format!("standard input: {news:?}"),
         Input::Journal { outcome, .. } => format!("read the journal: {outcome:?}"),
-        Input::Hint(hint) => format!("hint {hint:?}"),
+        Input::Hint { hint, .. } => format!("hint {hint:?}"),
         Input::Listed(listing) => listed(listing),
-        Input::Looked(stream, Ok(look)) => format!("looked at #{}: {}", stream.0, looked(look)),
-        Input::Looked(stream, Err(fault)) => format!("looked at #{}: {}", stream.0, fault.why),
+        Input::Looked {
+            stream, outcome, ..
+        } => match outcome {
+            Ok(look) => format!("looked at #{}: {}", stream.0, looked(look)),
+            Err(fault) => format!("looked at #{}: {}", stream.0, fault.why),
+        },
         Input::Read {
             stream, outcome, ..
         } => match outcome {
