@@ -123,7 +123,7 @@ use message::Surface;
 use outbox::{Outbox, Post};
 use own::Trouble;
 pub use report::Report;
-use schedule::{Noticing, Start};
+use schedule::{Means, Start};
 use schedules::Schedules;
 use stdin::Stdin;
 use time::{Moment, Now};
@@ -149,8 +149,8 @@ pub struct Config {
     pub rules: Arc<RuleSet>,
     /// Where messages are worded.
     pub surface: Surface,
-    /// How files are noticed.
-    pub noticing: Noticing,
+    /// How the host goes about files.
+    pub means: Means,
     /// Directories that are never followed: the agent's own.
     pub excluded: Vec<PathBuf>,
     /// Files that are never followed: the agent's own log.
@@ -229,7 +229,7 @@ impl Engine {
         let mut engine = Self {
             ids,
             rng: fastrand::Rng::with_seed(config.seed),
-            schedule: Schedules::new(&rules, config.noticing, start, now.moment),
+            schedule: Schedules::new(&rules, config.means, start, now.moment),
             correlate,
             checks: Checks::new(image.checks.into_values(), &rules, now),
             journal: Journal::new(image.journal, &rules, now.wall),

@@ -16,7 +16,7 @@ use super::commit::StreamRecord;
 use super::ids::StreamId;
 use super::scan::{Ending, Hit};
 use super::schedule::{
-    Fault, Found, Hint, Listing, Look, May, Notice, Noticing, ReadDone, ReadThen, Schedule, Scope,
+    Fault, Found, Hint, Listing, Look, May, Means, Notice, ReadDone, ReadThen, Schedule, Scope,
     Start, Turn,
 };
 use super::stream::{Naming, Stream};
@@ -31,7 +31,7 @@ pub struct Schedules {
     by_reading: BTreeMap<ReadingKey, Schedule>,
     /// What a schedule begins with that is made later; without streams.
     start: Start,
-    noticing: Noticing,
+    means: Means,
     next_id: u64,
     /// Whose turn comes after the last one.
     n_turns: usize,
@@ -53,7 +53,7 @@ struct Unreadable {
 
 impl Schedules {
     /// Takes up the files of an earlier life. Everything is listed first.
-    pub fn new(rules: &Arc<RuleSet>, noticing: Noticing, mut start: Start, now: Moment) -> Self {
+    pub fn new(rules: &Arc<RuleSet>, means: Means, mut start: Start, now: Moment) -> Self {
         let streams = std::mem::take(&mut start.streams);
         let readings = readings_of(rules);
         // Where there is one reading only, it joins nobody: there may be a hundred
@@ -68,7 +68,7 @@ impl Schedules {
             by_reading: BTreeMap::new(),
             next_id: start.next_id,
             start,
-            noticing,
+            means,
             n_turns: 0,
             is_listing: false,
             under_way: BTreeMap::new(),
@@ -128,7 +128,7 @@ impl Schedules {
             streams,
             ..self.start.clone()
         };
-        let schedule = Schedule::new(rules.clone(), reading.clone(), self.noticing, start, now);
+        let schedule = Schedule::new(rules.clone(), reading.clone(), self.means, start, now);
         self.by_reading.insert(reading, schedule);
     }
 

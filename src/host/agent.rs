@@ -20,8 +20,9 @@ use super::service::Manager;
 use super::socket::{Answer, Asked, Request, Room};
 use super::standing::Standing;
 use super::stdin::Stdin;
+use super::turns::Turns;
 use super::watch::Hints;
-use super::worker::{Job, Worker};
+use super::worker::Worker;
 use super::{
     Ended, Reload, StartFault, Wishes, clock, globs_of, open_metrics, report, resolved, spool,
     until, users,
@@ -58,7 +59,7 @@ pub(super) struct Agent {
     pub(super) rules: Arc<RuleSet>,
     pub(super) manager: Manager,
     pub(super) chat: Arc<Chat>,
-    pub(super) files: Worker<Job>,
+    pub(super) files: Turns,
     pub(super) journal: Journal,
     pub(super) stdin: Stdin,
     pub(super) command_env: Vec<(String, String)>,
@@ -219,7 +220,7 @@ impl Agent {
         let now = clock::now();
         while let Some(action) = self.engine.next_action(now) {
             match action {
-                Action::Files(turn) => self.files.give(Job::Turn(turn)),
+                Action::Files(turn) => self.files.give(turn),
                 Action::Journal(turn) => self.journal.give(turn),
                 Action::Spent(upto) => self.stdin.spent(upto),
                 Action::Run(start) => {
@@ -497,7 +498,7 @@ impl Agent {
         if let Err(fault) = self.stdin.meet(rules.has_stdin()) {
             error!(%fault, "standard input is not read");
         }
-        self.files.give(Job::Globs(globs_of(&rules)));
+        self.files.meet(globs_of(&rules));
         self.rules = rules.clone();
         self.engine.handle(clock::now(), Input::Reload(rules));
         info!(

@@ -1,11 +1,8 @@
-//! Looks, reads, seeks, closes. Decides nothing.
+//! Looks, reads, closes. Decides nothing.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{FileExt, OpenOptionsExt as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -21,29 +18,34 @@ use stretches::hashes_of;
 use super::clock;
 use super::stdin::Copy;
 use super::unpack::{self, Unpacked};
-use super::walk;
-use super::watch::Watcher;
+use super::worker::Work;
 use crate::engine::Input;
 use crate::engine::identity::{Facts, MARK_BYTES_MAX, Place, fingerprint};
 use crate::engine::ids::StreamId;
-use crate::engine::kinship::{self, Packing};
+use crate::engine::kinship::Packing;
 use crate::engine::records::region_bytes_max;
 use crate::engine::scan::{LOOK_BACK_BYTES, is_hole, jumped, scan};
-use crate::engine::schedule::{
-    Entry, Fault, Found, Listing, Look, LookAt, Read, ReadDone, Scope, Turn,
-};
+use crate::engine::schedule::{Fault, Look, LookAt, Read, ReadDone};
+use crate::engine::time::Moment;
 use crate::rules::STDIN;
-use crate::rules::glob::Glob;
 
 /// Descriptors that are left for everything but followed files.
 const FILES_SPARED: u64 = 64;
 
-/// The open files and the names that lead to them.
+/// What is asked of a file.
 #[derive(Debug)]
-pub struct Files {
-    globs: Vec<Glob>,
-    watcher: Option<Watcher>,
-    own: BTreeSet<Place>,
+pub(super) enum Job {
+    /// To look at it.
+    Look(LookAt),
+    /// To read a region of it.
+    Read(Read),
+    /// To close it.
+    Close(StreamId),
+}
+
+/// Open files.
+#[derive(Debug)]
+pub(super) struct Files {
     open: OpenFiles,
     buffer: Vec<u8>,
     archive: Option<(StreamId, Unpacked)>,
@@ -51,22 +53,32 @@ pub struct Files {
     stdin: Arc<Copy>,
 }
 
+impl Work for Job {
+    fn failed(&self, fault: Fault) -> Option<Input> {
+        match self {
+            Self::Look(look) => Some(Input::Looked {
+                stream: look.stream,
+                begun: Moment::default(),
+                outcome: Err(fault),
+            }),
+            Self::Read(read) => Some(Input::Read {
+                stream: read.stream,
+                ending: read.ending,
+                epoch: read.epoch,
+                outcome: Err(fault),
+            }),
+            Self::Close(_) => None,
+        }
+    }
+}
+
 impl Files {
-    /// Prepares to follow what the patterns name. Without a watcher, nobody tells
-    /// when something changes. Directories in `own` are never looked into.
-    pub(super) fn new(
-        globs: Vec<Glob>,
-        watcher: Option<Watcher>,
-        own: BTreeSet<Place>,
-        stdin: Arc<Copy>,
-    ) -> Self {
+    /// As a part of `n_parts` that share the descriptors which the process may have.
+    pub(super) fn new(n_parts: u64, stdin: Arc<Copy>) -> Self {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let n_open_max = limit.map_or(u64::MAX, |limit| limit.saturating_sub(FILES_SPARED));
-        let n_open_max = n_open_max.clamp(8, 1 << 20);
+        let n_open_max = (n_open_max / n_parts).clamp(4, 1 << 20);
         Self {
-            globs: of_files(globs),
-            watcher,
-            own,
             open: OpenFiles::new(usize::try_from(n_open_max).unwrap_or(usize::MAX)),
             buffer: Vec::new(),
             archive: None,
@@ -74,16 +86,10 @@ impl Files {
         }
     }
 
-    /// Takes over changed patterns.
-    pub fn meet(&mut self, globs: Vec<Glob>) {
-        self.globs = of_files(globs);
-    }
-
-    /// Does what the engine asked for. `None` where it needs no answer.
-    pub fn turn(&mut self, turn: Turn) -> Option<Input> {
-        match turn {
-            Turn::List(scope) => Some(Input::Listed(self.list(&scope))),
-            Turn::Look(look) => {
+    /// Does what is asked. `None` where it needs no answer.
+    pub(super) fn work(&mut self, job: Job) -> Option<Input> {
+        match job {
+            Job::Look(look) => {
                 let (stream, begun) = (look.stream, clock::now().moment);
                 let outcome = self.unless_stale(stream, |files| files.look(&look));
                 let outcome = outcome.map(|found| self.read_then(&look, found));
@@ -93,48 +99,18 @@ impl Files {
                     outcome: outcome.map_err(fault),
                 })
             }
-            Turn::Read(read) => Some(Input::Read {
+            Job::Read(read) => Some(Input::Read {
                 stream: read.stream,
                 ending: read.ending,
                 epoch: read.epoch,
                 outcome: (self.unless_stale(read.stream, |files| files.read(&read))).map_err(fault),
             }),
-            Turn::Seek {
-                stream,
-                path,
-                real,
-                place,
-                log,
-            } => Some(Input::Found(
-                stream,
-                seek(&path, real.as_deref(), place, &log).map_err(fault),
-            )),
-            Turn::Close(stream) => {
+            Job::Close(stream) => {
                 self.archive.take_if(|(of, _)| *of == stream);
                 self.open.remove(stream);
                 None
             }
         }
-    }
-
-    fn list(&mut self, scope: &Scope) -> Listing {
-        let (begun, worked) = (clock::now().moment, clock::worked());
-        let mut listing = walk::list(&self.globs, &self.own, self.watcher.as_mut(), scope);
-        if scope.holds(Path::new(STDIN))
-            && let Some(facts) = self.stdin.look()
-        {
-            listing.entries.push(Entry {
-                path: Path::new(STDIN).into(),
-                real: None,
-                facts,
-                is_mounted: false,
-            });
-            let entries = &mut listing.entries;
-            entries.sort_unstable_by(|one, other| walk::in_order(&one.path, &other.path));
-        }
-        listing.took = clock::now().moment.from_now(begun);
-        listing.worked = clock::worked().saturating_sub(worked);
-        listing
     }
 
     /// A file on another machine may be replaced under an open descriptor
@@ -273,61 +249,6 @@ impl Files {
         }
         Ok(self.archive.as_mut().map(|(_, archive)| archive))
     }
-}
-
-/// The patterns of files: standard input is none.
-fn of_files(mut globs: Vec<Glob>) -> Vec<Glob> {
-    globs.retain(|glob| glob.as_str() != STDIN);
-    globs
-}
-
-/// Finds a file by its place, first at `real`, then under any name beside `path`, and
-/// the files there that are rotated ones of `log` by their names.
-fn seek(path: &Path, real: Option<&Path>, place: Place, log: &Path) -> io::Result<Found> {
-    let mut found = Found::default();
-    if let Some(real) = real
-        && facts_at(real)?.is_some_and(|facts| facts.place == place)
-    {
-        found.path = Some(real.to_owned());
-        return Ok(found);
-    }
-    let directory = path.parent().unwrap_or(path);
-    let descriptor = match rustix::fs::open(
-        directory,
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    ) {
-        Ok(descriptor) => descriptor,
-        Err(error) if is_absent(&error.into()) => return Ok(found),
-        Err(error) => return Err(error.into()),
-    };
-    for entry in rustix::fs::Dir::read_from(&descriptor)? {
-        let entry = entry?;
-        if !matches!(entry.file_type(), FileType::RegularFile | FileType::Unknown) {
-            continue;
-        }
-        let path = directory.join(OsStr::from_bytes(entry.file_name().to_bytes()));
-        let is_kin = kinship::rank(log, &path).is_some();
-        if !is_kin && entry.ino() != place.inode {
-            continue;
-        }
-        let Some(facts) = facts_at(&path)? else {
-            continue;
-        };
-        if facts.place == place && found.path.is_none() {
-            found.path = Some(path.clone());
-        }
-        if is_kin {
-            let real = None;
-            found.kin.push(Entry {
-                path: path.into(),
-                real,
-                facts,
-                is_mounted: false,
-            });
-        }
-    }
-    Ok(found)
 }
 
 /// Opens a regular file, without waiting for anything, if it is at its place. To
@@ -473,7 +394,7 @@ fn read_full_at(file: &impl At, buffer: &mut [u8], offset: u64) -> io::Result<us
 }
 
 /// What the system tells of the regular file that a path leads to.
-fn facts_at(path: &Path) -> io::Result<Option<Facts>> {
+pub(super) fn facts_at(path: &Path) -> io::Result<Option<Facts>> {
     let found = regular_at(CWD, path)?;
     Ok(found.map(|statx| facts(&statx)))
 }
@@ -499,7 +420,7 @@ pub(super) fn facts_of(file: &File) -> io::Result<Facts> {
 }
 
 /// Where an open descriptor leads, if that is a regular file: the agent's own log.
-pub fn place_of(descriptor: impl AsFd) -> Option<Place> {
+pub(super) fn place_of(descriptor: impl AsFd) -> Option<Place> {
     let statx = rustix::fs::statx(descriptor, c"", AtFlags::EMPTY_PATH, wanted()).ok()?;
     is_regular(&statx).then(|| facts(&statx).place)
 }
@@ -544,7 +465,7 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
     )
 }
 
-fn fault(error: io::Error) -> Fault {
+pub(super) fn fault(error: io::Error) -> Fault {
     Fault {
         why: reason(&error),
     }

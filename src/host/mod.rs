@@ -1,8 +1,8 @@
 //! Does: waits, gathers what happened, asks the engine, carries out its actions.
 //!
-//! One task owns the engine; nothing locks it. Files are read on one thread and
-//! commits are written on another, so that neither a slow disk nor a slow sync
-//! holds up the rest; requests are tasks of their own. What any of them brings
+//! One task owns the engine; nothing locks it. Directories are listed on one thread,
+//! files are read on others and commits are written on one more, so that neither a
+//! slow disk nor a slow sync holds up the rest; requests are tasks of their own. What any of them brings
 //! back enters the engine at the top.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,13 +18,17 @@ use tracing::{error, info, warn};
 
 pub mod clock;
 
-pub mod files;
+mod files;
 
 pub(crate) mod unpack;
 
 mod walk;
 
 mod watch;
+
+mod names;
+
+mod turns;
 
 mod file_systems;
 
@@ -65,7 +69,7 @@ mod worker;
 pub mod probing;
 
 use crate::engine::message::Surface;
-use crate::engine::schedule::Noticing;
+use crate::engine::schedule::{Means, Noticing};
 use crate::engine::time::Moment;
 use crate::engine::{Config, Engine};
 use crate::rules::RuleSet;
@@ -74,15 +78,16 @@ use crate::rules::settings::{Heartbeat, Proxy};
 use agent::Agent;
 use chat::Chat;
 use commands::Commands;
-use files::Files;
 use heart::Heart;
 use journal::Journal;
 use metrics::Metrics;
+use names::Names;
 use service::Manager;
 use socket::Room;
 use stdin::Stdin;
 use store::{Opened, Store};
-use worker::{Worker, turn, write};
+use turns::Turns;
+use worker::{Worker, write};
 
 /// How long a state that cannot be opened for now is left alone before the next try.
 const NEXT_OPENING: Duration = Duration::from_secs(1);
@@ -191,8 +196,8 @@ pub async fn run(
     let own = own_directory(&state_dir).into_iter().collect();
     let mut stdin = Stdin::new(&state_dir, &inputs);
     stdin.meet(rules.has_stdin())?;
-    let files = Files::new(globs_of(&rules), watcher, own, stdin.copy());
-    let files = Worker::new("files", files, &inputs, turn)?;
+    let names = Names::new(globs_of(&rules), watcher, own, stdin.copy());
+    let files = Turns::new(names, &stdin.copy(), &inputs)?;
     let store = Worker::new("store", (opened.store, stdin.copy()), &inputs, write)?;
     let seed = random() as u64;
     let config = Config {
@@ -201,7 +206,10 @@ pub async fn run(
             host: rules.host.clone(),
             zone: TimeZone::system(),
         },
-        noticing: wishes.noticing,
+        means: Means {
+            noticing: wishes.noticing,
+            turns_max: turns::TURNS_MAX,
+        },
         excluded: vec![std::path::absolute(&state_dir).unwrap_or_else(|_| state_dir.clone())],
         excluded_places: own_places(),
         seed,

@@ -1,32 +1,21 @@
 //! A thread that does one thing after the other.
 
 use std::panic::AssertUnwindSafe;
-use std::path::PathBuf;
 use std::sync::{Arc, mpsc as std_mpsc};
 
 use tokio::sync::mpsc;
 
 use super::StartFault;
-use super::files::Files;
 use super::stdin::Copy;
 use super::store::Store;
 use crate::engine::Input;
 use crate::engine::commit::Commit;
 use crate::engine::ids::CommitId;
-use crate::engine::schedule::{Fault, Turn};
-use crate::engine::time::Moment;
-use crate::rules::glob::Glob;
+use crate::engine::schedule::Fault;
 
 /// A thread that does one thing after the other.
 pub(super) struct Worker<T> {
     jobs: std_mpsc::Sender<T>,
-}
-
-/// Work for the thread of files.
-#[derive(Debug)]
-pub(super) enum Job {
-    Turn(Turn),
-    Globs(Vec<Glob>),
 }
 
 impl<T: Send + 'static> Worker<T> {
@@ -47,7 +36,8 @@ impl<T: Send + 'static> Worker<T> {
             .name(what.to_owned())
             .spawn(move || {
                 while let Ok(job) = todo.recv() {
-                    let failed = job.failed();
+                    let why = "internal error, please report it".to_owned();
+                    let failed = job.failed(Fault { why });
                     let done = std::panic::catch_unwind(AssertUnwindSafe(|| work(&mut state, job)));
                     let input = match done {
                         Ok(input) => input,
@@ -74,50 +64,12 @@ impl<T: Send + 'static> Worker<T> {
 /// A job whose failure has an answer.
 pub(super) trait Work {
     /// What the engine hears when the job panics.
-    fn failed(&self) -> Option<Input>;
-}
-
-impl Work for Job {
-    fn failed(&self) -> Option<Input> {
-        let fault = Fault {
-            why: "internal error, please report it".to_owned(),
-        };
-        match self {
-            Self::Globs(_) | Self::Turn(Turn::Close(_)) => None,
-            Self::Turn(Turn::List(_)) => Some(Input::Listed(crate::engine::schedule::Listing {
-                faults: vec![(PathBuf::from("/"), fault.why)],
-                ..crate::engine::schedule::Listing::default()
-            })),
-            Self::Turn(Turn::Look(look)) => Some(Input::Looked {
-                stream: look.stream,
-                begun: Moment::default(),
-                outcome: Err(fault),
-            }),
-            Self::Turn(Turn::Read(read)) => Some(Input::Read {
-                stream: read.stream,
-                ending: read.ending,
-                epoch: read.epoch,
-                outcome: Err(fault),
-            }),
-            Self::Turn(Turn::Seek { stream, .. }) => Some(Input::Found(*stream, Err(fault))),
-        }
-    }
+    fn failed(&self, fault: Fault) -> Option<Input>;
 }
 
 impl Work for Commit {
-    fn failed(&self) -> Option<Input> {
-        let why = "internal error, please report it".to_owned();
-        Some(Input::Committed(self.id, Err(Fault { why })))
-    }
-}
-
-pub(super) fn turn(files: &mut Files, job: Job) -> Option<Input> {
-    match job {
-        Job::Turn(turn) => files.turn(turn),
-        Job::Globs(globs) => {
-            files.meet(globs);
-            None
-        }
+    fn failed(&self, fault: Fault) -> Option<Input> {
+        Some(Input::Committed(self.id, Err(fault)))
     }
 }
 

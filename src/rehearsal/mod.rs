@@ -25,7 +25,7 @@ use crate::engine::message::Surface;
 use crate::engine::outbox::Post;
 use crate::engine::scan::{self, Region, Scanned};
 use crate::engine::schedule::{
-    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, Turn,
+    Entry, Fault, Found, Hint, Listing, Look, LookAt, Means, Noticing, Read, ReadDone, Turn,
 };
 use crate::engine::time::{Moment, Now, Wall};
 use crate::engine::{Action, Config, Engine, Input};
@@ -83,7 +83,10 @@ impl Stage {
         let config = Config {
             rules,
             surface,
-            noticing: Noticing::Hinted,
+            means: Means {
+                noticing: Noticing::Hinted,
+                turns_max: 2,
+            },
             excluded: Vec::new(),
             excluded_places: Default::default(),
             seed: 0,

@@ -26,7 +26,7 @@ use logcrier::engine::identity::{Facts, Place, fingerprint};
 use logcrier::engine::message::Surface;
 use logcrier::engine::outbox::Post;
 use logcrier::engine::scan::{REGION_BYTES_MAX, scan};
-use logcrier::engine::schedule::{Entry, Found, Listing, Look, Noticing, ReadDone, Turn};
+use logcrier::engine::schedule::{Entry, Found, Listing, Look, Means, Noticing, ReadDone, Turn};
 use logcrier::engine::time::{Moment, Now, Wall};
 use logcrier::engine::{Action, Config, Engine, Input};
 use logcrier::host::clock;
@@ -361,7 +361,10 @@ fn config(how: &str) -> Config {
             host: "web-1".into(),
             zone: jiff::tz::TimeZone::UTC,
         },
-        noticing: Noticing::Hinted,
+        means: Means {
+            noticing: Noticing::Hinted,
+            turns_max: 2,
+        },
         excluded: Vec::new(),
         excluded_places: Default::default(),
         seed: 1,

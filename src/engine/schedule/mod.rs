@@ -63,14 +63,11 @@ pub use notices::Notice;
 use roll::Roll;
 use troubles::Lasting;
 pub use turns::{
-    Entry, Fault, Found, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone, ReadThen, Scope,
-    Then, Turn, Untold,
+    Entry, Fault, Found, Hint, Listing, Look, LookAt, Means, Noticing, Read, ReadDone, ReadThen,
+    Scope, Then, Turn, Untold,
 };
 use unseen::Unseen;
 pub use unseen::{POLLED_LISTING, SLOW_LISTING};
-
-/// Looks and reads that the host has at once.
-const TURNS_MAX: usize = 2;
 
 /// Turns that are given to what has just happened before one is given to a file that
 /// is far behind.
@@ -91,7 +88,7 @@ pub struct Schedule {
     epoch: u64,
     keys: Vec<RuleKey>,
     followings: BTreeMap<Vec<usize>, Arc<Following>>,
-    noticing: Noticing,
+    means: Means,
     excluded: Vec<PathBuf>,
     excluded_places: BTreeSet<Place>,
     streams: Roll,
@@ -191,7 +188,7 @@ impl Schedule {
     pub(super) fn new(
         rules: Arc<RuleSet>,
         reading: ReadingKey,
-        noticing: Noticing,
+        means: Means,
         start: Start,
         now: Moment,
     ) -> Self {
@@ -202,7 +199,7 @@ impl Schedule {
             rules,
             epoch: 0,
             followings: BTreeMap::new(),
-            noticing,
+            means,
             excluded: start.excluded,
             excluded_places: start.excluded_places,
             streams: Roll::default(),
@@ -372,7 +369,7 @@ impl Schedule {
             self.order(scope.clone());
             return Some(Turn::List(scope));
         }
-        if self.n_turns >= TURNS_MAX {
+        if self.n_turns >= self.means.turns_max {
             return None;
         }
         // Until changed rules were listed for, a file may lack a rule that follows it

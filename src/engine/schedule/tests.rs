@@ -363,7 +363,11 @@ impl Life {
 fn schedule(start: Start, now: Moment) -> Schedule {
     let rules = rules_of("- {key: app, files: /logs/app.log, match: ERROR}");
     let reading = ReadingKey::default();
-    Schedule::new(Arc::new(rules), reading, Noticing::Polled, start, now)
+    let means = Means {
+        noticing: Noticing::Polled,
+        turns_max: 2,
+    };
+    Schedule::new(Arc::new(rules), reading, means, start, now)
 }
 
 #[test]

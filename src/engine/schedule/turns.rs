@@ -21,6 +21,15 @@ pub enum Noticing {
     Polled,
 }
 
+/// How the host goes about files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Means {
+    /// How they are noticed.
+    pub noticing: Noticing,
+    /// How many looks and reads it takes at once, of files that are read alike.
+    pub turns_max: usize,
+}
+
 /// Something that may have happened. Believed by nobody.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Hint {

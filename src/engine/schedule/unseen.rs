@@ -160,7 +160,7 @@ impl Schedule {
 
     /// When everything is listed next, at the earliest.
     pub(super) fn plan_listing(&mut self, now: Moment) {
-        self.next_listing = now.after(match self.noticing {
+        self.next_listing = now.after(match self.means.noticing {
             Noticing::Hinted => SLOW_LISTING,
             Noticing::Polled => POLLED_LISTING,
         });
@@ -177,7 +177,7 @@ impl Schedule {
         self.unseen.next_poll = self.unseen.next_poll.max(polled);
         if *scope == Scope::All {
             self.unseen.next_full_look = self.unseen.next_full_look.max(polled);
-            self.next_listing = self.next_listing.max(match self.noticing {
+            self.next_listing = self.next_listing.max(match self.means.noticing {
                 Noticing::Hinted => rest(SLOW_REST, SLOW_LISTING_MAX),
                 Noticing::Polled => polled,
             });

@@ -18,8 +18,8 @@ use logcrier::engine::outbox::Post;
 use logcrier::engine::records::region_bytes_max;
 use logcrier::engine::scan::{self, Ending, LOOK_BACK_BYTES, Region};
 use logcrier::engine::schedule::{
-    Entry, Fault, Found as Whereabouts, Hint, Listing, Look, LookAt, Noticing, Read, ReadDone,
-    Scope, Then, Turn,
+    Entry, Fault, Found as Whereabouts, Hint, Listing, Look, LookAt, Means, Read, ReadDone, Scope,
+    Then, Turn,
 };
 use logcrier::engine::time::Moment;
 use logcrier::engine::{Config, Engine, Input};
@@ -112,7 +112,7 @@ pub(crate) struct Pledge {
 /// How agents are started in a world.
 #[derive(Debug, Clone)]
 pub(crate) struct Makings {
-    pub(crate) noticing: Noticing,
+    pub(crate) means: Means,
     /// Whether listings may tell sizes from before the last write.
     pub(crate) tells_stale: bool,
     /// Whether listings now and then lack a file that is there: names changed while its
@@ -133,7 +133,7 @@ impl Agent {
         clock: &Clock,
     ) -> Self {
         let born = clock.now();
-        let config = config(rules.clone(), makings.noticing, life);
+        let config = config(rules.clone(), makings.means, life);
         Self {
             engine: Engine::new(config, image, clock.seen_since(born)),
             rules,
@@ -465,14 +465,14 @@ impl Agent {
 }
 
 /// What an engine of this world is made of.
-pub(crate) fn config(rules: Arc<RuleSet>, noticing: Noticing, seed: u64) -> Config {
+pub(crate) fn config(rules: Arc<RuleSet>, means: Means, seed: u64) -> Config {
     Config {
         surface: Surface {
             host: rules.host.clone(),
             zone: jiff::tz::TimeZone::UTC,
         },
         rules,
-        noticing,
+        means,
         excluded: vec!["/state".into()],
         excluded_places: std::collections::BTreeSet::new(),
         seed,

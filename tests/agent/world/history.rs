@@ -193,6 +193,10 @@ impl History {
         let is_noted = crate::simulation::SEEDS_NOTED.contains(&seed);
         world.makings.reads_then = !is_noted && Entropy::endless(seed ^ 0x7E4D).percent(70);
         world.makings.tells_since = !is_noted && Entropy::endless(seed ^ 0x51CE).percent(70);
+        if !is_noted {
+            let mut apart = Entropy::endless(seed ^ 0x7425);
+            world.makings.means.turns_max = apart.one_of(&[1, 2, 4, 4, 8]);
+        }
         world.habits.copies_over = Entropy::endless(seed ^ 0xC09E).percent(25);
         world.chat.tells_wait = chance.percent(50);
         world.chat.n_strangers = chance.one_of(&[0, 0, 5, 30]);

@@ -136,7 +136,7 @@ impl World {
         if let Err(why) = self.disk.reads_back() {
             self.oracle.fail("every commit loads", why);
         }
-        let config = agent::config(self.rules(), self.makings.noticing, 1);
+        let config = agent::config(self.rules(), self.makings.means, 1);
         let now = self.clock.seen_since(self.clock.now());
         let engine = Engine::new(config, self.disk.image.clone(), now);
         if engine.outbox().n_messages() < self.disk.image.messages.len() {

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use logcrier::engine::Input;
 use logcrier::engine::commit::MessageState;
-use logcrier::engine::schedule::{Hint, Noticing};
+use logcrier::engine::schedule::{Hint, Means, Noticing};
 use logcrier::engine::time::Moment;
 
 pub(crate) mod entropy;
@@ -181,7 +181,10 @@ impl World {
                 slowness: Duration::from_millis(3),
             },
             makings: Makings {
-                noticing,
+                means: Means {
+                    noticing,
+                    turns_max: 2,
+                },
                 tells_stale: false,
                 overlooks: false,
                 reads_then: false,
@@ -435,7 +438,7 @@ impl World {
         let Some(agent) = &self.agent else {
             return;
         };
-        if self.makings.noticing == Noticing::Polled {
+        if self.makings.means.noticing == Noticing::Polled {
             return;
         }
         let life = agent.life;
