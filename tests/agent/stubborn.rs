@@ -197,6 +197,63 @@ fn a_file_system_that_does_not_answer() {
     }
 }
 
+/// Logs on a file system whose server hangs keep nobody from reading the others.
+#[test]
+#[ignore = "mounts"]
+fn logs_whose_file_system_does_not_answer() {
+    let space = Space::new();
+    let rules = "rules:
+  - {key: near, files: LOGS/*.log, match: 'SEQ=(?<seq>\\d+)', by: seq, debounce: none}
+  - {key: far, files: LOGS/far/*.log, match: 'SEQ=(?<seq>\\d+)', by: seq, debounce: none}
+";
+    let mut world = World::new(&space, rules);
+    let far = world.path("logs/far");
+    let behind = world.path("behind");
+    fs::create_dir(&far).unwrap();
+    fs::create_dir(&behind).unwrap();
+    let at = far.display().to_string();
+    let mut server = Command::new("bindfs")
+        .args(["-f", &behind.display().to_string(), &at])
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_child(&server);
+    let number = server.id().to_string();
+    let undone = [&["kill", "-CONT", &number][..], &["umount", "-l", &at]];
+    let undone = undone.map(|words| words.iter().map(ToString::to_string).collect());
+    let undone = Undone(undone.into());
+    wait_for("the mount", || {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        mounts.contains(&at).then_some(())
+    });
+    let mut near = world.log("near.log");
+    world.start();
+    let told = |key: &str, n: usize| {
+        wait_for("word of a line", || {
+            (texts(&space, key).len() == n).then_some(())
+        });
+    };
+    let write_behind = |line: &str| fs::write(behind.join("far.log"), line).unwrap();
+    write_behind("SEQ=1\n");
+    near.numbers(1);
+    told("far", 1);
+    told("near", 1);
+    kill_process(pid, Signal::STOP).unwrap();
+    write_behind("SEQ=1\nSEQ=2\n");
+    // Nobody tells of what happens there: it is asked for, and there is no answer.
+    wait_for("somebody waits for it", || {
+        is_waiting_for_an_answer(&world).then_some(())
+    });
+    near.numbers(3);
+    told("near", 4);
+    assert_eq!(texts(&space, "far").len(), 1);
+    kill_process(pid, Signal::CONT).unwrap();
+    told("far", 2);
+    assert!(world.stop().success());
+    drop(undone);
+    server.wait().unwrap();
+    space.assert_clean();
+}
+
 /// Commands that put something back at the end of a test.
 struct Undone(Vec<Vec<String>>);
 
@@ -217,6 +274,15 @@ fn run(program: &str, args: &[&str]) {
     let ended = ended.unwrap_or_else(|error| panic!("{program} is needed here: {error}"));
     let stderr = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success(), "{program} {args:?}: {stderr}");
+}
+
+/// Whether a thread of the agent waits for what a server of files has to say.
+fn is_waiting_for_an_answer(world: &World) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{}/task", world.pid())).unwrap();
+    tasks.flatten().any(|task| {
+        let stack = fs::read_to_string(task.path().join("stack")).unwrap_or_default();
+        stack.contains("fuse_")
+    })
 }
 
 /// The process whose arguments begin like that.
