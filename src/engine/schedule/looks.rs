@@ -137,6 +137,9 @@ impl Schedule {
             self.orders.push_back(Turn::Close(id));
             return self.lose_name(id);
         }
+        if self.is_of_a_stranger(id, &facts) {
+            return self.let_go(id);
+        }
         if self.inherit(now, id, &facts, &look.hashes) {
             return;
         }
@@ -170,12 +173,6 @@ impl Schedule {
                 self.go_on_searching(id);
             }
             Verdict::GoOn => stream.identity.relearn_head(&look.hashes),
-            // A stranger stands where it was: it is gone. (Where the system does not
-            // tell births, what looks like a stranger may be the file itself, written
-            // anew: better to read it twice than never.)
-            Verdict::Moved | Verdict::Reused if stream.naming != Naming::Here => {
-                return self.let_go(id);
-            }
             // What stands there now was met elsewhere before it came here.
             Verdict::Reused if is_of_another => {
                 return self.leave_to_another(id);

@@ -84,6 +84,16 @@ impl Schedule {
         self.dirty.insert(id);
     }
 
+    /// Whether what has the number of a file that lost its name is another: then that is
+    /// gone, and nothing here tells whose continuation it was. (Where the system does not
+    /// tell births, what looks like a stranger may be the file itself, written anew: better
+    /// to read it twice than never.)
+    pub(super) fn is_of_a_stranger(&self, id: StreamId, facts: &Facts) -> bool {
+        self.streams.get(&id).is_some_and(|stream| {
+            stream.naming != Naming::Here && stream.identity.has_other_birth_than(facts)
+        })
+    }
+
     /// Whether a file that was opened for one stream is another's already.
     pub(super) fn is_of_another(&self, id: StreamId, facts: &Facts) -> bool {
         let holder = self.by_place.get(&facts.place);

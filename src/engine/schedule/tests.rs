@@ -12,6 +12,8 @@ use crate::rules::paper::rules_of;
 
 mod hints;
 
+mod saved;
+
 const LOG: &str = "/logs/app.log";
 const KIN: [&str; 3] = ["/logs/app.log.1", "/logs/app.log.2", "/logs/app.log.3"];
 const OTHER: &str = "/logs/app.log.new";
