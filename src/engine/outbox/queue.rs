@@ -117,6 +117,9 @@ impl<'a> Queue<'a> {
     ) -> Self {
         let mut lines: BTreeMap<_, Line> = BTreeMap::new();
         let mut blocked: BTreeSet<(&SpaceName, &InstanceId)> = BTreeSet::new();
+        // What was made one message waits again where another space is to take it on: it
+        // stands in the lines of all that it speaks for.
+        let mut gathered: BTreeSet<(&SpaceName, &InstanceId)> = BTreeSet::new();
         let mut threads = BTreeSet::new();
         let mut frozen = Vec::new();
         let mut crowd = Crowd {
@@ -141,7 +144,15 @@ impl<'a> Queue<'a> {
                 threads.insert(thread_of(message));
                 crowd.waited = crowd.waited.max(now.wall.since(message.born));
             }
-            if is_held_up(message, elsewhere) {
+            let instances = || message.instances().map(|id| (message.origin(), id));
+            let is_of_several = !message.parts.is_empty();
+            let is_behind = instances().any(|of| gathered.contains(&of))
+                || (is_of_several
+                    && instances().any(|of| lines.contains_key(&of) || blocked.contains(&of)));
+            if is_of_several || is_behind {
+                gathered.extend(instances());
+            }
+            if is_behind || is_held_up(message, elsewhere) {
                 continue;
             }
             let line = lines
