@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-pub(crate) const SEEDS_NOTED: [u64; 20] = [
+pub(crate) const SEEDS_NOTED: [u64; 22] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -66,6 +66,10 @@ pub(crate) const SEEDS_NOTED: [u64; 20] = [
     7_400,
     // The agent ended when a log had been cut, and its copy was not read yet.
     31_770,
+    // A digest that was handed on held a message older than one that was sent before it.
+    140408,
+    // A file that cannot be read waited for what stood at its name before.
+    149516,
 ];
 
 /// Choices in a history, at most.

@@ -33,8 +33,12 @@ impl Schedule {
             Heirship::Own => None,
             Heirship::Of(old) => self.streams.get(&old).map(Stream::evidence),
             Heirship::Unsettled => {
-                // It is woken when the other is found.
-                self.streams.get_mut(&id)?.phase = Phase::Resting;
+                // It is woken when the other is found, and not before.
+                let stream = self.streams.get_mut(&id)?;
+                stream.phase = Phase::Resting;
+                if let Some(unread) = &mut stream.unread {
+                    unread.retry = None;
+                }
                 return None;
             }
         };
