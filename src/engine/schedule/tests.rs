@@ -10,6 +10,8 @@ use crate::engine::identity::{Facts, fingerprint};
 use crate::engine::scan;
 use crate::rules::paper::rules_of;
 
+mod away;
+
 mod hints;
 
 mod saved;
