@@ -66,10 +66,10 @@ pub(crate) const SEEDS_NOTED: [u64; 22] = [
     7_400,
     // The agent ended when a log had been cut, and its copy was not read yet.
     31_770,
-    // A digest that was handed on held a message older than one that was sent before it.
-    140408,
-    // A file that cannot be read waited for what stood at its name before.
-    149516,
+    // What an editor saved was gone at once, and its number went to a file of another log.
+    11_124,
+    // The log had the number of a file that was rotated long ago, and was rotated as well.
+    126_546,
 ];
 
 /// Choices in a history, at most.
