@@ -316,7 +316,7 @@ impl Schedules {
                     // A region each: nobody waits long for the others.
                     self.n_turns = self.n_turns.wrapping_add(1);
                 }
-                Turn::Seek { .. } | Turn::Close(_) => {}
+                Turn::Seek(_) | Turn::Close(_) => {}
             }
             return Some(turn);
         }

@@ -17,9 +17,8 @@ use super::watch::Watcher;
 use super::worker::Work;
 use crate::engine::Input;
 use crate::engine::identity::Place;
-use crate::engine::ids::StreamId;
 use crate::engine::kinship;
-use crate::engine::schedule::{Entry, Fault, Found, Listing, Scope};
+use crate::engine::schedule::{Entry, Fault, Found, Listing, Scope, Sought};
 use crate::rules::STDIN;
 use crate::rules::glob::Glob;
 
@@ -32,21 +31,6 @@ pub(super) enum Job {
     Seek(Sought),
     /// To go by other patterns from now on.
     Meet(Vec<Glob>),
-}
-
-/// A file whose name is not known.
-#[derive(Debug)]
-pub(super) struct Sought {
-    /// For the answer.
-    pub(super) stream: StreamId,
-    /// Where it was.
-    pub(super) path: PathBuf,
-    /// Where it was behind a link.
-    pub(super) real: Option<PathBuf>,
-    /// Which file it is.
-    pub(super) place: Place,
-    /// The log whose rotated files are wanted besides.
-    pub(super) log: PathBuf,
 }
 
 /// The names that patterns name.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::StartFault;
 use super::files::{self, Files};
-use super::names::{self, Names, Sought};
+use super::names::{self, Names};
 use super::stdin::Copy;
 use super::worker::Worker;
 use crate::engine::Input;
@@ -54,19 +54,7 @@ impl Turns {
     pub(super) fn give(&self, turn: Turn) {
         match turn {
             Turn::List(scope) => self.names.give(names::Job::List(scope)),
-            Turn::Seek {
-                stream,
-                path,
-                real,
-                place,
-                log,
-            } => self.names.give(names::Job::Seek(Sought {
-                stream,
-                path,
-                real,
-                place,
-                log,
-            })),
+            Turn::Seek(sought) => self.names.give(names::Job::Seek(sought)),
             Turn::Look(look) => self.reader(look.stream).give(files::Job::Look(look)),
             Turn::Read(read) => self.reader(read.stream).give(files::Job::Read(read)),
             Turn::Close(stream) => self.reader(stream).give(files::Job::Close(stream)),

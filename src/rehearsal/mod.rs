@@ -25,7 +25,7 @@ use crate::engine::message::Surface;
 use crate::engine::outbox::Post;
 use crate::engine::scan::{self, Region, Scanned};
 use crate::engine::schedule::{
-    Entry, Fault, Found, Hint, Listing, Look, LookAt, Means, Noticing, Read, ReadDone, Turn,
+    Entry, Fault, Found, Hint, Listing, Look, LookAt, Means, Noticing, Read, ReadDone, Sought, Turn,
 };
 use crate::engine::time::{Moment, Now, Wall};
 use crate::engine::{Action, Config, Engine, Input};
@@ -230,7 +230,7 @@ impl Stage {
                 outcome: files.read(&read),
             },
             // Files on a stage stay where they are.
-            Turn::Seek { stream, path, .. } => Input::Found(
+            Turn::Seek(Sought { stream, path, .. }) => Input::Found(
                 stream,
                 Ok(Found {
                     path: Some(path),

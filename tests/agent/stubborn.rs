@@ -5,7 +5,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -157,17 +157,8 @@ fn a_file_system_that_does_not_answer() {
     fs::create_dir(&lies).unwrap();
     fs::create_dir(&mounted).unwrap();
     let at = mounted.display().to_string();
-    // It caches nothing of what it is asked here.
-    let mut server = Command::new("bindfs")
-        .args(["-f", &lies.display().to_string(), &at])
-        .spawn()
-        .unwrap();
+    let mut server = serve(&lies, &at);
     let pid = Pid::from_child(&server);
-    let is_mounted = || {
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        mounts.contains(&at).then_some(())
-    };
-    wait_for("the mount", is_mounted);
     kill_process(pid, Signal::STOP).unwrap();
     let probed = |args: &[&str]| {
         let output = world.run(args);
@@ -212,19 +203,12 @@ fn logs_whose_file_system_does_not_answer() {
     fs::create_dir(&far).unwrap();
     fs::create_dir(&behind).unwrap();
     let at = far.display().to_string();
-    let mut server = Command::new("bindfs")
-        .args(["-f", &behind.display().to_string(), &at])
-        .spawn()
-        .unwrap();
+    let mut server = serve(&behind, &at);
     let pid = Pid::from_child(&server);
     let number = server.id().to_string();
     let undone = [&["kill", "-CONT", &number][..], &["umount", "-l", &at]];
     let undone = undone.map(|words| words.iter().map(ToString::to_string).collect());
     let undone = Undone(undone.into());
-    wait_for("the mount", || {
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        mounts.contains(&at).then_some(())
-    });
     let mut near = world.log("near.log");
     world.start();
     let told = |key: &str, n: usize| {
@@ -252,6 +236,19 @@ fn logs_whose_file_system_does_not_answer() {
     drop(undone);
     server.wait().unwrap();
     space.assert_clean();
+}
+
+/// Mounts what is `behind`, by a server that caches nothing of what it is asked here.
+fn serve(behind: &Path, at: &str) -> Child {
+    let server = Command::new("bindfs")
+        .args(["-f", &behind.display().to_string(), at])
+        .spawn()
+        .unwrap();
+    wait_for("the mount", || {
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
+        mounts.contains(at).then_some(())
+    });
+    server
 }
 
 /// Commands that put something back at the end of a test.

@@ -26,7 +26,9 @@ use logcrier::engine::identity::{Facts, Place, fingerprint};
 use logcrier::engine::message::Surface;
 use logcrier::engine::outbox::Post;
 use logcrier::engine::scan::{REGION_BYTES_MAX, scan};
-use logcrier::engine::schedule::{Entry, Found, Listing, Look, Means, Noticing, ReadDone, Turn};
+use logcrier::engine::schedule::{
+    Entry, Found, Listing, Look, Means, Noticing, ReadDone, Sought, Turn,
+};
 use logcrier::engine::time::{Moment, Now, Wall};
 use logcrier::engine::{Action, Config, Engine, Input};
 use logcrier::host::clock;
@@ -270,7 +272,7 @@ impl Storm {
                 };
                 return Some((REGION, input));
             }
-            Turn::Seek { stream, path, .. } => {
+            Turn::Seek(Sought { stream, path, .. }) => {
                 let found = Found {
                     path: Some(path),
                     kin: Vec::new(),

@@ -64,7 +64,7 @@ use roll::Roll;
 use troubles::Lasting;
 pub use turns::{
     Entry, Fault, Found, Hint, Listing, Look, LookAt, Means, Noticing, Read, ReadDone, ReadThen,
-    Scope, Then, Turn, Untold,
+    Scope, Sought, Then, Turn, Untold,
 };
 use unseen::Unseen;
 pub use unseen::{POLLED_LISTING, SLOW_LISTING};

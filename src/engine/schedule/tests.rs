@@ -339,7 +339,7 @@ impl Life {
                     *told.entry(hit.sample.line.clone()).or_default() += 1;
                 }
             }
-            Turn::Seek { stream, place, .. } => {
+            Turn::Seek(Sought { stream, place, .. }) => {
                 let why = "permission denied".to_owned();
                 let found = match directory.is_hidden {
                     true => Err(Fault { why }),
@@ -405,7 +405,7 @@ fn a_rotated_file_that_comes_to_the_name_while_it_is_looked_for_is_followed_ther
     life.rest(2);
     life.directory.rename(LOG, OTHER);
     life.directory.make(KIN[0]);
-    while !matches!(life.go_on(), Some(Turn::Seek { .. })) {}
+    while !matches!(life.go_on(), Some(Turn::Seek(_))) {}
     // The log itself comes back, and before that other file is looked at it takes its place.
     life.directory.rename(OTHER, LOG);
     while !matches!(life.go_on(), Some(Turn::List(_))) {}
@@ -482,7 +482,7 @@ fn a_log_that_was_emptied_while_its_kin_are_looked_at_has_its_copy_still() {
     life.directory.bytes(LOG).clear();
     life.directory.rename(LOG, KIN[1]);
     life.directory.make(LOG);
-    while !matches!(life.go_on(), Some(Turn::Seek { .. })) {}
+    while !matches!(life.go_on(), Some(Turn::Seek(_))) {}
     life.directory.is_hidden = true;
     life.rest(5);
     life.directory.is_hidden = false;

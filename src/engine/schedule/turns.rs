@@ -142,6 +142,21 @@ pub struct Found {
     pub kin: Vec<Entry>,
 }
 
+/// A file whose name is not known.
+#[derive(Debug, Clone)]
+pub struct Sought {
+    /// For the answer.
+    pub stream: StreamId,
+    /// Where it was.
+    pub path: PathBuf,
+    /// The file behind the name, if that was a link.
+    pub real: Option<PathBuf>,
+    /// What it is known by.
+    pub place: Place,
+    /// The name by which rules follow it.
+    pub log: PathBuf,
+}
+
 /// A look at a file.
 #[derive(Debug, Clone)]
 pub struct LookAt {
@@ -267,18 +282,7 @@ pub enum Turn {
     Read(Read),
     /// Find where a file went: first `real`, then any name in the directory of `path`;
     /// and which files in that directory are rotated ones of `log`, by their names.
-    Seek {
-        /// For the answer.
-        stream: StreamId,
-        /// Where it was.
-        path: PathBuf,
-        /// The file behind the name, if that was a link.
-        real: Option<PathBuf>,
-        /// What it is known by.
-        place: Place,
-        /// The name by which rules follow it.
-        log: PathBuf,
-    },
+    Seek(Sought),
     /// Close.
     Close(StreamId),
 }
@@ -287,12 +291,12 @@ impl Stream {
     /// Asks where it went.
     pub(super) fn seek(&mut self) -> Turn {
         self.n_seeks += 1;
-        Turn::Seek {
+        Turn::Seek(Sought {
             stream: self.id,
             path: self.path.to_path_buf(),
             real: self.real.as_deref().map(Path::to_owned),
             place: self.place(),
             log: self.name.to_path_buf(),
-        }
+        })
     }
 }

@@ -19,7 +19,7 @@ use logcrier::engine::records::region_bytes_max;
 use logcrier::engine::scan::{self, Ending, LOOK_BACK_BYTES, Region};
 use logcrier::engine::schedule::{
     Entry, Fault, Found as Whereabouts, Hint, Listing, Look, LookAt, Means, Read, ReadDone, Scope,
-    Then, Turn,
+    Sought, Then, Turn,
 };
 use logcrier::engine::time::Moment;
 use logcrier::engine::{Config, Engine, Input};
@@ -250,13 +250,14 @@ impl Agent {
                 };
                 Job::TellRead(input, found)
             }
-            Turn::Seek {
-                stream,
-                path,
-                real,
-                place,
-                log,
-            } => {
+            Turn::Seek(sought) => {
+                let Sought {
+                    stream,
+                    path,
+                    real,
+                    place,
+                    log,
+                } = sought;
                 let at_place = |path: &Path| {
                     let found = files.resolve(path);
                     found.is_some_and(|(node, _)| files.place(node) == place)

@@ -3,7 +3,7 @@
 use logcrier::engine::answer::Reply;
 use logcrier::engine::commit::{Commit, MessageState};
 use logcrier::engine::identity::Facts;
-use logcrier::engine::schedule::{Listing, Look, ReadDone, Turn};
+use logcrier::engine::schedule::{Listing, Look, ReadDone, Sought, Turn};
 use logcrier::engine::{Action, Input};
 
 use super::told;
@@ -76,7 +76,9 @@ pub(crate) fn action(action: &Action) -> String {
             "read #{} from {}, {:?}",
             read.stream.0, read.offset, read.ending
         ),
-        Action::Files(Turn::Seek { stream, path, .. }) => format!("seek #{} {path:?}", stream.0),
+        Action::Files(Turn::Seek(Sought { stream, path, .. })) => {
+            format!("seek #{} {path:?}", stream.0)
+        }
         Action::Files(Turn::Close(stream)) => format!("close #{}", stream.0),
         Action::Journal(turn) => format!("read the journal behind {:?}", turn.after),
         Action::Spent(reach) => format!("standard input is spent up to {}", reach.upto),
