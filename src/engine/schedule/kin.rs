@@ -552,9 +552,12 @@ impl Stream {
                 counts: false,
             })
         });
-        let wait = Duration::from_secs(1 << unread.n_faults.min(4));
-        unread.n_faults += 1;
-        unread.retry = Some(now.after(wait));
+        // A hint may have hurried it: while an archive is being made there are many.
+        if unread.retry.is_none_or(|retry| retry <= now) {
+            let wait = Duration::from_secs(1 << unread.n_faults.min(4));
+            unread.n_faults += 1;
+            unread.retry = Some(now.after(wait));
+        }
         unread.n_faults < TRIES_MAX
     }
 }
