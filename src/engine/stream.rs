@@ -107,6 +107,8 @@ pub struct Stream {
     pub lost_after: u64,
     /// Whether its name was listed since: what took its place is known.
     pub looked_for: bool,
+    /// Whether its name was listed once more because a look showed what a listing had not.
+    pub listed_again: bool,
     /// How it is compressed. Its offsets are those of what it holds.
     pub packing: Option<Packing>,
     /// Whether it is known what was rotated after it.
@@ -274,6 +276,7 @@ impl Stream {
             changed_after: 0,
             lost_after: 0,
             looked_for: false,
+            listed_again: false,
             packing: None,
             kin: Kin::Unasked,
             is_succeeded: false,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::heirs::Heirship;
 use super::{Fault, Look, LookAt, Notice, ReadThen, Schedule, Turn};
-use crate::engine::identity::{self, Facts, HEAD_BYTES, Mark, Verdict};
+use crate::engine::identity::{self, Facts, HEAD_BYTES, Mark, Place, Verdict};
 use crate::engine::ids::StreamId;
 use crate::engine::scan::Ending;
 use crate::engine::stream::{Asked, DELETED, Naming, Phase, Stream};
@@ -126,6 +126,10 @@ impl Schedule {
                 return;
             }
         };
+        self.list_overlooked(id, look.named);
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
         let Some(facts) = look.opened else {
             if let Some(unread) = &mut stream.unread {
                 unread.retry = None;
@@ -218,6 +222,27 @@ impl Schedule {
             return self.wake(id);
         }
         self.go_on(now, id, &facts, &look);
+    }
+
+    /// A look shows another file at the name of one that has none any more. If nobody follows
+    /// that yet, the listing lacked it, for names may change while a directory is read: it
+    /// is listed once more, or what came of this one would be read from its start.
+    fn list_overlooked(&mut self, id: StreamId, named: Option<Place>) {
+        let Some(named) = named.filter(|named| !self.by_place.contains_key(named)) else {
+            return;
+        };
+        let n_listings = self.n_listings;
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let is_lost = stream.naming == Naming::Nameless && stream.path == stream.name;
+        let is_overlooked = is_lost && stream.looked_for && named != stream.place();
+        if is_overlooked && !std::mem::replace(&mut stream.listed_again, true) {
+            stream.looked_for = false;
+            stream.lost_after = n_listings;
+            let path = stream.path.clone();
+            self.want(&path);
+        }
     }
 
     /// After a look at the file that is still itself.

@@ -289,6 +289,7 @@ impl Schedule {
                 stream.is_succeeded = false;
                 stream.lost_after = self.n_listings;
                 stream.looked_for = false;
+                stream.listed_again = false;
                 // What takes its place goes to disk as well: together.
                 self.dirty.insert(id);
                 let (order, path) = (stream.seek(), stream.path.clone());

@@ -13,6 +13,7 @@ use crate::rules::paper::rules_of;
 mod away;
 
 mod hints;
+mod overlooked;
 
 mod saved;
 
