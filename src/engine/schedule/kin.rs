@@ -15,6 +15,8 @@
 //! the file's own content went, never brings other generations: those that came after it
 //! were followed since, and a copy of one of them may lie there.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Fault, Look, LookAt, Notice, Schedule};
@@ -343,13 +345,16 @@ impl Schedule {
         }
         let is_kin = |other: StreamId| (search.candidates.iter()).any(|one| one.stream == other);
         let (age, rank) = (lost.age(), lost.rank());
+        // Whoever was seen last at the name of one of these has another by now.
+        let kin = (search.candidates.iter()).filter_map(|one| self.streams.get(&one.stream));
+        let names: Vec<Arc<Path>> = kin.map(|kin| kin.path.clone()).collect();
         let others = self.streams.lost_from(&name).into_iter();
         let others = others.filter(|other| *other != id && !is_kin(*other));
         let mut others = others.filter_map(|other| self.streams.get(&other));
         others.any(|other| {
             let (rank, other_rank) = (rank.as_ref(), other.rank());
             let order = rank.and_then(|rank| other_rank?.is_newer_than(rank));
-            age < other.age() || order == Some(true)
+            age < other.age() || (order == Some(true) && !names.contains(&other.path))
         })
     }
 

@@ -14,6 +14,7 @@ mod away;
 
 mod hints;
 mod overlooked;
+mod unreadable;
 
 mod saved;
 

@@ -1,8 +1,5 @@
 //! Archives that cannot be read.
 
-use std::path::Path;
-use std::sync::Arc;
-
 use super::*;
 use crate::engine::stream::Following;
 use crate::rules::records::reading::Reading;
