@@ -285,15 +285,15 @@ impl<'a> Walk<'a> {
     }
 
     fn file(&mut self, path: PathBuf, is_link: bool, at: Option<(&OwnedFd, &std::ffi::CStr)>) {
-        let found = match at {
+        let look = || match at {
             Some((directory, name)) => regular_at(directory, name),
             None => regular_at(CWD, &path),
         };
-        match found {
+        match look() {
             // A name that is mounted here leads on to a file that was deleted where
             // it came from: nothing new comes to it.
             Ok(Some(statx)) if statx.stx_nlink == 0 => {}
-            Ok(Some(statx)) => {
+            Ok(Some(mut statx)) => {
                 let real = is_link.then(|| self.resolve(&path)).flatten();
                 let real = real.filter(|real| *real != path);
                 if let Some(parent) = real.as_deref().and_then(Path::parent) {
@@ -301,8 +301,13 @@ impl<'a> Walk<'a> {
                 }
                 let mounted = StatxAttributes::MOUNT_ROOT;
                 let is_mounted = statx.stx_attributes.contains(mounted);
-                if is_mounted || statx.stx_nlink > 1 {
+                let has_names = is_mounted || statx.stx_nlink > 1;
+                if has_names {
                     self.watch_file(&path);
+                }
+                if has_names || real.is_some() {
+                    // What came before it was watched is told by nobody else.
+                    statx = look().ok().flatten().unwrap_or(statx);
                 }
                 self.listing.entries.push(Entry {
                     path: path.into(),
