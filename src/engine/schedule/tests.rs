@@ -13,10 +13,12 @@ use crate::rules::paper::rules_of;
 mod away;
 
 mod hints;
+
 mod overlooked;
-mod unreadable;
 
 mod saved;
+
+mod unreadable;
 
 const LOG: &str = "/logs/app.log";
 const KIN: [&str; 3] = ["/logs/app.log.1", "/logs/app.log.2", "/logs/app.log.3"];
