@@ -25,9 +25,10 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use regex::bytes::Regex;
+use regex_automata::meta;
 use regex_automata::nfa::thompson;
 use regex_automata::util::syntax;
-use regex_automata::{PatternID, meta};
+use regex_syntax::hir::{Hir, HirKind};
 
 mod beyond;
 mod generous;
@@ -36,10 +37,11 @@ mod literals;
 mod matcher;
 mod others;
 mod record;
+mod size;
 mod walk;
 mod witnesses;
 
-use generous::{Generous, hir_of};
+use generous::Generous;
 pub use matcher::{Match, Matcher, Trial};
 use record::Record;
 pub use record::record_in;
@@ -104,30 +106,29 @@ impl Patterns {
 impl Pattern {
     /// Keeps a regex by its text. That it compiles is known by then.
     pub fn of(regex: &Regex) -> Self {
-        Self::named(regex.as_str(), regex.capture_names())
+        let names = regex.capture_names().enumerate();
+        let names = names.filter_map(|(idx, name)| Some((idx, Arc::from(name?))));
+        Self::named(regex.as_str(), names.collect())
     }
 
     /// Keeps a regex by its text. None if it is no regex, or takes more than `bytes_max`
     /// when compiled.
     ///
-    /// That is found out without making all that a search needs.
+    /// It is compiled for that only if it may be too big.
     pub fn new(text: &str, bytes_max: usize) -> Option<Self> {
-        let syntax = syntax::Config::new().utf8(false);
-        let config = thompson::Config::new()
-            .utf8(false)
-            .nfa_size_limit(Some(bytes_max));
-        let mut compiler = thompson::Compiler::new();
-        let nfa = compiler.syntax(syntax).configure(config).build(text).ok()?;
-        let names = nfa.group_info().pattern_names(PatternID::ZERO);
+        let hir = parsed(text)?;
+        if size::bytes_at_most(&hir) > bytes_max {
+            automaton(text, bytes_max)?;
+        }
+        let mut names = Vec::new();
+        collect_names(&hir, &mut names);
         Some(Self::named(text, names))
     }
 
-    fn named<'n>(text: &str, names: impl Iterator<Item = Option<&'n str>>) -> Self {
+    fn named(text: &str, names: Vec<(usize, Arc<str>)>) -> Self {
         Self {
             text: text.to_owned(),
-            names: (names.enumerate())
-                .filter_map(|(idx, name)| Some((idx, Arc::from(name?))))
-                .collect(),
+            names,
             compiled: OnceLock::new(),
         }
     }
@@ -139,7 +140,7 @@ impl Pattern {
 
     /// What it costs to look for it in every line.
     pub fn cost(&self) -> Cost {
-        let Some(hir) = hir_of(self) else {
+        let Some(hir) = parsed(&self.text) else {
             return Cost::EveryLine;
         };
         if literals::required(&hir).is_some() {
@@ -176,6 +177,35 @@ impl Pattern {
 impl fmt::Debug for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+/// Returns the parsed form of a regex. None if it is no regex.
+fn parsed(text: &str) -> Option<Hir> {
+    let mut builder = regex_syntax::ParserBuilder::new();
+    builder.utf8(false).build().parse(text).ok()
+}
+
+/// Compiles a regex, without all else that a search needs. None if it takes more than
+/// `bytes_max`.
+fn automaton(text: &str, bytes_max: usize) -> Option<thompson::NFA> {
+    let config = thompson::Config::new()
+        .utf8(false)
+        .nfa_size_limit(Some(bytes_max));
+    let mut compiler = thompson::Compiler::new();
+    compiler.syntax(syntax::Config::new().utf8(false));
+    compiler.configure(config).build(text).ok()
+}
+
+/// Finds the names that captures have, by their numbers.
+fn collect_names(hir: &Hir, names: &mut Vec<(usize, Arc<str>)>) {
+    if let HirKind::Capture(capture) = hir.kind()
+        && let Some(name) = &capture.name
+    {
+        names.push((capture.index as usize, Arc::from(name.as_ref())));
+    }
+    for sub in hir.kind().subs() {
+        collect_names(sub, names);
     }
 }
 

@@ -6,7 +6,6 @@ use regex_syntax::hir::{
     self, Class, ClassBytes, ClassBytesRange, ClassUnicode, ClassUnicodeRange, Hir, HirKind, Look,
 };
 
-use super::Pattern;
 use super::literals::{self, n_members};
 
 /// How many bytes of ASCII a class has at least, for a repetition of it to be a gap.
@@ -27,15 +26,6 @@ const BEYOND_MAX: usize = 1_000;
 
 /// What words of ASCII are made of.
 const WORD: [(u8, u8); 4] = [(b'0', b'9'), (b'A', b'Z'), (b'_', b'_'), (b'a', b'z')];
-
-/// Returns the parsed form of a regex that compiled.
-pub(super) fn hir_of(pattern: &Pattern) -> Option<Hir> {
-    regex_syntax::ParserBuilder::new()
-        .utf8(false)
-        .build()
-        .parse(pattern.as_str())
-        .ok()
-}
 
 /// A pattern that is found in every line with a record in which another one is found,
 /// and that never spans lines.

@@ -8,15 +8,15 @@ use regex_automata::meta;
 use regex_automata::nfa::thompson::WhichCaptures;
 use regex_syntax::hir::Hir;
 
-use super::Patterns;
 use super::beyond::Beyond;
-use super::generous::{Generous, hir_of};
+use super::generous::Generous;
 use super::grams::{Few, Fours, Threes};
 use super::literals::{self, Literal};
 use super::others::Others;
 use super::record::{Record, record_in};
 use super::walk::{Ends, Walk, walks_of};
 use super::witnesses::{Hearing, Witnesses};
+use super::{Patterns, parsed};
 use crate::secrets::Redactor;
 
 /// Bytes that go through all stages before the next ones do: so that the later stages
@@ -125,7 +125,7 @@ impl Matcher {
             for (nth, pattern) in rule.matches.iter().enumerate() {
                 let number = owners.len() as u32;
                 owners.push((idx, nth));
-                let Some(hir) = hir_of(pattern) else {
+                let Some(hir) = parsed(pattern.as_str()) else {
                     wordless.push(number);
                     everywhere.push(number);
                     continue;

@@ -7,7 +7,8 @@ use regex::bytes::{Regex, RegexSet};
 
 use super::matcher::line_end;
 use super::record::{CAPTURE_CHARS_MAX, Record};
-use super::{Cost, Match, Matcher, Pattern, Patterns, record_in};
+use super::size::bytes_at_most;
+use super::{Cost, Match, Matcher, Pattern, Patterns, automaton, parsed, record_in};
 use crate::secrets::Redactor;
 
 fn patterns<T: AsRef<str>, E: AsRef<str>>(matches: &[T], excepts: &[E]) -> Patterns {
@@ -537,6 +538,15 @@ fn bad_bytes_beside_a_space_that_is_not_ascii() {
 }
 
 proptest! {
+    #[test]
+    fn regexes_are_no_bigger_than_is_thought_and_name_their_captures(text in any_regex()) {
+        let text = format!("(?<all>{text})|(?<times>(?:{text}){{9}})|(?<many>{text})*");
+        let size = bytes_at_most(&parsed(&text).unwrap());
+        prop_assert!(automaton(&text, size).is_some());
+        let named = Pattern::of(&Regex::new(&text).unwrap()).names;
+        prop_assert_eq!(Pattern::new(&text, 1 << 30).unwrap().names, named);
+    }
+
     #[test]
     fn records_are_searched_as_a_whole(
         rules in any_rules(),
