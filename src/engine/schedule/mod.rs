@@ -260,9 +260,12 @@ impl Schedule {
         if stream.is_ghost() {
             return self.take_up_ghost(stream);
         }
-        self.by_place.insert(stream.place(), id);
+        let other = self.by_place.insert(stream.place(), id);
         self.by_path.insert(stream.path.clone(), id);
         self.streams.insert(stream);
+        if let Some(other) = other {
+            self.tell_apart(other, id);
+        }
     }
 
     /// Joins a file that other rules read in another way, where they are.

@@ -64,6 +64,24 @@ impl Schedule {
         self.lose_name(id);
     }
 
+    /// Two files of an earlier life had one number, one after the other. Of the first nothing
+    /// is left but what is known of it: what is found by the number is the second.
+    pub(super) fn tell_apart(&mut self, one: StreamId, other: StreamId) {
+        let mut both = [one, other].map(|id| self.streams.get(&id));
+        both.sort_by_key(|stream| stream.map(|stream| stream.generation));
+        let [Some(first), Some(second)] = both else {
+            return;
+        };
+        let (first, place) = (first.id, second.place());
+        self.by_place.insert(place, second.id);
+        if let Some(first) = self.streams.get_mut(&first)
+            && first.packing.is_none()
+        {
+            first.naming = Naming::Nameless;
+            first.is_memory = true;
+        }
+    }
+
     /// The inode number went to another file: what was here has no name. But its content
     /// may be there still.
     pub(super) fn lose_number(&mut self, id: StreamId) {

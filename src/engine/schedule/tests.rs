@@ -10,6 +10,8 @@ use crate::engine::identity::{Facts, fingerprint};
 use crate::engine::scan;
 use crate::rules::paper::rules_of;
 
+mod again;
+
 mod away;
 
 mod hints;
@@ -44,6 +46,8 @@ struct Directory {
     n_lines: usize,
     n_writes: i64,
     n_changes_left: usize,
+    /// Whether the file system tells when files were made.
+    tells_birth: bool,
     /// Whether nobody may look where files went.
     is_hidden: bool,
 }
@@ -58,6 +62,7 @@ impl Directory {
             n_lines: 0,
             n_writes: 0,
             n_changes_left: 0,
+            tells_birth: true,
             is_hidden: false,
         }
     }
@@ -153,7 +158,7 @@ impl Directory {
                 device: 1,
                 inode: file.inode,
             },
-            birth: Some(file.birth),
+            birth: self.tells_birth.then_some(file.birth),
             size: file.bytes.len() as u64,
             modified: file.modified,
             links: file.n_links,

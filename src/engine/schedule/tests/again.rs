@@ -1,0 +1,28 @@
+//! Files of an earlier life.
+
+use super::*;
+
+/// A log is made anew while nobody runs, and gets the number of the one before, of which is
+/// kept only what was known. Whose the number is must be known in the next life as well.
+#[test]
+fn a_number_that_two_files_had_is_that_of_the_second() {
+    let mut life = Life::with_log();
+    life.directory.tells_birth = false;
+    let mut before = life.records();
+    let gone = life.directory.names.remove(LOG);
+    life.directory.unlink(gone);
+    life.start(before.clone());
+    life.may_read = false;
+    life.rest(2);
+    life.directory.make(LOG);
+    life.directory.write_much();
+    life.rest(2);
+    before.values_mut().for_each(|record| record.rotated = true);
+    let known: BTreeMap<_, _> = before.into_iter().chain(life.records()).collect();
+    let places: BTreeSet<Place> = known.values().map(|known| known.identity.place).collect();
+    assert_eq!((known.len(), places.len()), (2, 1), "{known:?}");
+    life.start(known);
+    life.may_read = true;
+    life.rest(20);
+    life.check();
+}
