@@ -121,6 +121,9 @@ impl Schedule {
                     stream.succeed(inherited);
                 }
             }
+            if !is_busy {
+                self.hold_against_kin_again(id);
+            }
             if !is_busy && !may_have_more {
                 self.forget(old_id);
                 self.dirty.insert(id);

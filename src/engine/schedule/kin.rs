@@ -120,6 +120,18 @@ impl Schedule {
         }
     }
 
+    /// It came to light where a file goes on: its kin were held against less than is known
+    /// of it now.
+    pub(super) fn hold_against_kin_again(&mut self, id: StreamId) {
+        let Some(search) = self.searches.get_mut(&id) else {
+            return;
+        };
+        for candidate in &mut search.candidates {
+            candidate.verdict = candidate.verdict.filter(|known| *known == Verdict::None);
+        }
+        self.go_on_searching(id);
+    }
+
     /// What is asked of a candidate: its head, and if that is the same, all marks.
     pub(super) fn look_at_kin(&mut self, id: StreamId) -> Option<LookAt> {
         let of = self.streams.get(&id)?.follows;

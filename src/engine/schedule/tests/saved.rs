@@ -26,3 +26,40 @@ fn what_has_the_number_of_a_saved_log_is_not_held_against_the_one_before() {
     life.rest(20);
     life.check();
 }
+
+/// A look at what was saved takes long. Meanwhile it is written to and saved once more, and that
+/// is rotated: what lies there is held against what was saved first when nothing is known of it.
+#[test]
+fn what_is_rotated_is_held_against_a_saved_log_again_when_that_is_known() {
+    let mut life = Life::with_log();
+    save(&mut life);
+    let saved = life.directory.facts(life.directory.names[LOG]).place;
+    let look = loop {
+        match next_turn(&mut life) {
+            Some(Turn::Look(look)) if look.place == saved => break look,
+            Some(turn) => life.answer(&turn),
+            None => life.now = life.schedule.wakeup().expect("it is polled"),
+        }
+    };
+    let found = life.directory.look(&look);
+    life.directory.write();
+    save(&mut life);
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    life.schedule.ask_for_all();
+    while let Some(turn) = next_turn(&mut life) {
+        life.answer(&turn);
+    }
+    (life.schedule).looked(life.now, look.stream, life.now, Ok(found));
+    life.rest(20);
+    life.check();
+}
+
+fn next_turn(life: &mut Life) -> Option<Turn> {
+    let may = May {
+        read: true,
+        list: true,
+    };
+    life.schedule.tick(life.now);
+    life.schedule.next_turn(life.now, may)
+}
