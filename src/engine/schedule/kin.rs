@@ -272,7 +272,7 @@ impl Schedule {
         self.dirty.insert(id);
         let sought = self.sought_since(id);
         let has_same = (search.candidates.iter()).any(|one| one.verdict == Some(Verdict::Same));
-        let mut last = id;
+        let (mut last, mut read_on) = (id, None);
         for candidate in search.candidates.iter().rev() {
             let held = candidate.stream;
             let original = self.original_of_newer(held, id);
@@ -298,6 +298,7 @@ impl Schedule {
             };
             if is_read_on {
                 stream.succeed(record.clone());
+                read_on = Some(held);
             } else if has_more {
                 stream.heir_of = Some(id);
             } else if stream.packing.is_none() {
@@ -325,6 +326,13 @@ impl Schedule {
             }
         }
         self.wake_heirs(id);
+        if let Some(lost) = self.streams.get_mut(&id)
+            && is_beyond
+            && read_on.is_some()
+        {
+            // Once it can be read, what was read there is read of it as well.
+            (lost.heir_of, lost.is_copy) = (read_on, true);
+        }
         if is_gone {
             // Nothing more is to be seen of it.
             if let Some(lost) = self.streams.get_mut(&id) {

@@ -29,6 +29,44 @@ fn what_was_given_up_is_asked_for_again_when_the_next_log_comes() {
     life.check();
 }
 
+/// An editor saves a log that cannot be read, and what it made is rotated. That has all of it,
+/// and is read.
+#[test]
+fn what_could_not_be_read_and_was_read_elsewhere_is_not_read_when_it_can_be() {
+    let mut life = Life::with_log();
+    life.directory.write();
+    let unreadable = life.directory.facts(life.directory.names[LOG]).place;
+    life.directory.copy(OTHER);
+    life.directory.rename(OTHER, LOG);
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    let until = life.now.after(Duration::from_secs(5));
+    while life.now < until {
+        go_on_without(&mut life, unreadable);
+    }
+    life.rest(200);
+    life.check();
+}
+
+/// A log that cannot be read is copied and emptied, written to and deleted: what was known of it
+/// goes on in the copy, and what it holds itself is read when it can be.
+#[test]
+fn what_a_log_that_was_read_on_elsewhere_holds_itself_is_read_when_it_can_be() {
+    let mut life = Life::with_log();
+    life.directory.write();
+    let unreadable = life.directory.facts(life.directory.names[LOG]).place;
+    life.directory.copy(KIN[0]);
+    life.directory.bytes(LOG).clear();
+    life.directory.write_much();
+    life.directory.make(LOG);
+    let until = life.now.after(Duration::from_secs(5));
+    while life.now < until {
+        go_on_without(&mut life, unreadable);
+    }
+    life.rest(200);
+    life.check();
+}
+
 /// Goes on while a file cannot be read.
 fn go_on_without(life: &mut Life, unreadable: Place) {
     let may = May {
