@@ -250,6 +250,18 @@ impl Schedule {
         }
     }
 
+    /// A rotated file of an earlier life was written anew there, and nothing was read of that:
+    /// it may be a copy of its log.
+    pub(super) fn suspect_copy(&mut self, id: StreamId) {
+        let is_anew = |stream: &Stream| stream.is_fresh() && stream.generation != stream.id;
+        if self.streams.get(&id).is_some_and(is_anew) {
+            let original = self.original_of_rewritten(id);
+            if let Some(stream) = self.streams.get_mut(&id) {
+                stream.copy_of = original;
+            }
+        }
+    }
+
     /// A rotated file is still itself: nothing was copied over what was read of it. Of
     /// one of which nothing was read, only its bytes can tell.
     pub(super) fn is_to_be_held_against_its_log(&mut self, id: StreamId) -> bool {

@@ -89,6 +89,7 @@ impl Schedule {
         if self.listed_for.replace(self.epoch).is_none() {
             let ids = self.streams.ids();
             for id in ids {
+                self.suspect_copy(id);
                 self.wake(id);
             }
             let lost = self

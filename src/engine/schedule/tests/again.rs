@@ -26,3 +26,23 @@ fn a_number_that_two_files_had_is_that_of_the_second() {
     life.rest(20);
     life.check();
 }
+
+/// A log is copied over its rotated file, and the agent ends before that is read.
+#[test]
+fn what_was_written_over_a_rotated_file_is_held_against_its_log_in_another_life() {
+    let mut life = Life::with_log();
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    life.directory.write_much();
+    life.rest(5);
+    life.directory.copy(KIN[0]);
+    let rotated = life.directory.facts(life.directory.names[KIN[0]]).place;
+    let is_anew = |stream: &Stream| stream.place() == rotated && stream.is_fresh();
+    while !life.schedule.streams().any(is_anew) {
+        life.go_on();
+    }
+    let known = life.records();
+    life.start(known);
+    life.rest(20);
+    life.check();
+}
