@@ -80,6 +80,7 @@ impl Schedule {
         facts: &Facts,
         hashes: &[Option<u64>],
     ) -> bool {
+        let heirship = self.heirship(id);
         let Some(stream) = self.streams.get_mut(&id) else {
             return false;
         };
@@ -89,9 +90,11 @@ impl Schedule {
         let Some(asked) = stream.asked.take() else {
             return false;
         };
-        let old = self.streams.get(&asked.of);
-        let Some(old) = old.filter(|old| *old.evidence() == *asked.marks) else {
-            // The other was read on meanwhile, or let go: the evidence is of yesterday.
+        let is_asked =
+            |old: &&Stream| heirship == Heirship::Of(old.id) && *old.evidence() == *asked.marks;
+        let Some(old) = self.streams.get(&asked.of).filter(is_asked) else {
+            // The other was read on meanwhile, or let go, or this is the heir of yet another by
+            // now: the evidence is of yesterday.
             if let Some(stream) = self.streams.get_mut(&id) {
                 stream.heir_of = Some(heir_of);
             }

@@ -34,13 +34,7 @@ fn what_is_rotated_is_held_against_a_saved_log_again_when_that_is_known() {
     let mut life = Life::with_log();
     save(&mut life);
     let saved = life.directory.facts(life.directory.names[LOG]).place;
-    let look = loop {
-        match next_turn(&mut life) {
-            Some(Turn::Look(look)) if look.place == saved => break look,
-            Some(turn) => life.answer(&turn),
-            None => life.now = life.schedule.wakeup().expect("it is polled"),
-        }
-    };
+    let look = next_look_at(&mut life, saved);
     let found = life.directory.look(&look);
     life.directory.write();
     save(&mut life);
@@ -53,6 +47,43 @@ fn what_is_rotated_is_held_against_a_saved_log_again_when_that_is_known() {
     (life.schedule).looked(life.now, look.stream, life.now, Ok(found));
     life.rest(20);
     life.check();
+}
+
+/// An editor saves a log twice, and what it made last is rotated. While that is looked at for the
+/// sake of what was saved first, it comes to light that this is gone: then it is held against the
+/// log itself.
+#[test]
+fn what_is_rotated_is_held_against_the_log_when_what_was_saved_between_is_gone() {
+    let mut life = Life::with_log();
+    save(&mut life);
+    let saved = life.directory.facts(life.directory.names[LOG]).place;
+    let first = next_look_at(&mut life, saved);
+    save(&mut life);
+    life.directory.rename(LOG, KIN[0]);
+    let found = life.directory.look(&first);
+    life.directory.make(LOG);
+    let rotated = life.directory.facts(life.directory.names[KIN[0]]).place;
+    life.schedule.ask_for_all();
+    let early = next_look_at(&mut life, rotated);
+    life.answer(&Turn::Look(early));
+    life.schedule
+        .hint(life.now, Hint::Renamed(KIN[0].into()), life.now);
+    let late = next_look_at(&mut life, rotated);
+    (life.schedule).looked(life.now, first.stream, life.now, Ok(found));
+    life.answer(&Turn::Look(late));
+    life.rest(20);
+    life.check();
+}
+
+/// The next look at a file: all turns before it are carried out.
+fn next_look_at(life: &mut Life, place: Place) -> LookAt {
+    loop {
+        match next_turn(life) {
+            Some(Turn::Look(look)) if look.place == place => return look,
+            Some(turn) => life.answer(&turn),
+            None => life.now = life.schedule.wakeup().expect("it is polled"),
+        }
+    }
 }
 
 fn next_turn(life: &mut Life) -> Option<Turn> {
