@@ -1,14 +1,6 @@
 //! Numbers and sizes as people read them.
 
-pub(super) use crate::engine::message::group as grouped;
-
-/// A number of things.
-pub(super) fn counted(number: u64, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{} {noun}s", grouped(number)),
-    }
-}
+pub(super) use crate::engine::message::{counted, group as grouped};
 
 /// A size, to one place.
 pub(super) fn bytes(number: u64) -> String {

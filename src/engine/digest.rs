@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::commit::{Kind, MessageRecord, Part};
 use super::events::InstanceId;
 use super::markup;
-use super::message::{self, Draft, Shown, Surface, Worded, group};
+use super::message::{self, Draft, Shown, Surface, Worded, counted, group};
 use super::outbox::SEVERAL;
 use super::scan::Sample;
 use super::time::Wall;
@@ -320,13 +320,6 @@ fn in_turn(mut parts: Vec<&Part>) -> Vec<&Part> {
     // Stable: within a turn the most stays first.
     turns.sort_by_key(|(turn, part)| (Reverse(part.worst), *turn));
     turns.into_iter().map(|(_, part)| part).collect()
-}
-
-fn counted(n: u64, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{} {what}s", group(n)),
-    }
 }
 
 fn units(text: &str) -> usize {

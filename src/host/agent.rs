@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 
 use super::chat::Chat;
 use super::commands::{Commands, Heard};
+use super::footprint::give_back_code;
 use super::heart::Heart;
 use super::journal::Journal;
 use super::metrics::{Metrics, Wanted};
@@ -31,6 +32,7 @@ use crate::engine::answer::Reply;
 use crate::engine::checks::Told;
 use crate::engine::commit::Commit;
 use crate::engine::ids::MessageId;
+use crate::engine::message::counted;
 use crate::engine::outbox::Post;
 use crate::engine::schedule::{Hint, Noticing};
 use crate::engine::time::{Moment, Now, Wall};
@@ -409,8 +411,14 @@ impl Agent {
         if let Some(heart) = &mut self.heart {
             heart.begin();
         }
+        self.go_on_as_ready();
+    }
+
+    /// Says that what was to be set up is, and gives back what only that needed.
+    fn go_on_as_ready(&mut self) {
         self.said = self.how_it_goes();
         self.manager.ready(&self.said);
+        give_back_code();
     }
 
     /// How it goes in one line, as `systemctl status` shows it.
@@ -420,8 +428,8 @@ impl Agent {
         }
         format!(
             "following {} with {}",
-            counted(self.engine.n_files(), "file"),
-            counted(self.rules.rules.len(), "rule")
+            counted(self.engine.n_files() as u64, "file"),
+            counted(self.rules.rules.len() as u64, "rule")
         )
     }
 
@@ -445,8 +453,7 @@ impl Agent {
         }
         // Before the files are listed for the first time there is nothing to come back to.
         if self.is_ready {
-            self.said = self.how_it_goes();
-            self.manager.ready(&self.said);
+            self.go_on_as_ready();
         }
     }
 
@@ -546,13 +553,6 @@ impl Agent {
 pub(super) enum Teller {
     Client(tokio::sync::oneshot::Sender<Answer>),
     File(PathBuf, u128),
-}
-
-fn counted(n: usize, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    }
 }
 
 async fn wanted(metrics: Option<&mut Metrics>) -> Wanted {

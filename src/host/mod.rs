@@ -34,6 +34,8 @@ mod file_systems;
 
 mod users;
 
+mod footprint;
+
 pub mod keeper;
 
 pub mod commands;

@@ -99,6 +99,23 @@ fn e2_e24_files_that_rest_wake_nobody(way: Way) {
     }
 }
 
+/// The code that only the start goes through is no part of what an idle agent holds.
+#[test]
+fn what_only_the_start_needed_is_given_back() {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    let mut log = world.log("app.log");
+    world.start();
+    let path = format!("/proc/{}/status", world.pid());
+    wait_for("the code of the start is given back", || {
+        let status = fs::read_to_string(&path).unwrap();
+        let [now, most] = ["VmRSS:", "VmHWM:"].map(|name| number_behind(&status, name));
+        (now + 2_048 < most).then_some(())
+    });
+    log.numbers(1);
+    space.wait_events(1);
+}
+
 /// E9: what is read of a busy file does not depend on how many others rest. It stands
 /// still while it is written to: how often it meets a writer in the middle is chance. One
 /// read of each of the others would be three times as many.

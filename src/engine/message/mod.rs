@@ -35,7 +35,7 @@ pub(super) use more::counted_in;
 use more::more_line;
 use phrases::{NAME_CHARS_MAX, when};
 pub(super) use phrases::{clock, mark, name};
-pub use phrases::{group, humane};
+pub use phrases::{counted, group, humane};
 use samples::{main_sample, samples, surrounded};
 pub(super) use tally::SAMPLES_MAX;
 pub use tally::{Shown, Tally};

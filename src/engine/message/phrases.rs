@@ -48,6 +48,14 @@ pub fn group(number: u64) -> String {
     out
 }
 
+/// A number of things, the plural of which ends in "s": `1 file`, `12,345 files`.
+pub fn counted(number: u64, noun: &str) -> String {
+    match number {
+        1 => format!("1 {noun}"),
+        _ => format!("{} {noun}s", group(number)),
+    }
+}
+
 /// A duration as a person would say it.
 pub fn humane(duration: Duration) -> String {
     let secs = duration.as_secs();
