@@ -189,6 +189,7 @@ impl Schedule {
             }
         };
         stream.unread = None;
+        let may_have_moved = stream.packing.is_none() && stream.naming != Naming::Nameless;
         let Some(lost) = self.streams.get(&of) else {
             return self.forget(id);
         };
@@ -196,7 +197,11 @@ impl Schedule {
             return self.forget(id);
         };
         let Some(facts) = look.opened else {
-            return self.judge_kin(of, id, Verdict::None);
+            return match may_have_moved {
+                // It may have been rotated once more before anybody could open it.
+                true => self.lose_name(id),
+                false => self.judge_kin(of, id, Verdict::None),
+            };
         };
         // An archive holds more than its size: where a mark holds, it is long enough.
         let facts = Facts {

@@ -29,6 +29,32 @@ fn what_was_given_up_is_asked_for_again_when_the_next_log_comes() {
     life.check();
 }
 
+/// What came and went unread is rotated once more before anybody could open it.
+#[test]
+fn what_could_not_be_read_is_looked_for_when_it_is_rotated_once_more() {
+    let mut life = Life::with_log();
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    life.directory.write_much();
+    let unreadable = life.directory.facts(life.directory.names[LOG]).place;
+    let rotate = |life: &mut Life| {
+        for (from, to) in [(KIN[1], KIN[2]), (KIN[0], KIN[1]), (LOG, KIN[0])] {
+            if life.directory.names.contains_key(from) {
+                life.directory.rename(from, to);
+            }
+        }
+        life.directory.make(LOG);
+        let until = life.now.after(Duration::from_secs(5));
+        while life.now < until {
+            go_on_without(life, unreadable);
+        }
+    };
+    rotate(&mut life);
+    rotate(&mut life);
+    life.rest(200);
+    life.check();
+}
+
 /// An editor saves a log that cannot be read, and what it made is rotated. That has all of it,
 /// and is read.
 #[test]
