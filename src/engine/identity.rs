@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher13;
 
 /// Bytes before a position that a mark covers, at most.
-pub const MARK_BYTES_MAX: u64 = 64;
+pub const MARK_BYTES_MAX: u64 = 256;
 
 /// Marks kept of one file besides those of its head; older ones thin out.
 pub const MARKS_MAX: usize = 8;

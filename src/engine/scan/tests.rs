@@ -367,3 +367,24 @@ fn d18_offsets_beyond_4_gib() {
     assert_eq!((scanned.upto, scanned.n_unfinished), (offset + 11, 4));
     assert_eq!(scanned.marks.last().map(|mark| mark.end), Some(offset + 11));
 }
+
+/// Whoever cut the end of a log off may write a line of the same kind there at once: only
+/// its time tells it from the one that was read.
+#[test]
+fn what_proves_a_position_tells_lines_apart_that_end_alike() {
+    let mark_of = |time: &str| {
+        let message = "upstream timed out while it read the header of an answer, ".repeat(3);
+        let line = format!("2026-02-01T{time} web error: {message}client 192.0.2.7\n");
+        let region = Region {
+            bytes: line.as_bytes(),
+            offset: 0,
+            before: &[],
+            skipping: false,
+            ending: Ending::Leave,
+            may_count: false,
+        };
+        mark_before(&region, line.len())
+    };
+    assert_eq!(mark_of("10:00:00"), mark_of("10:00:00"));
+    assert_ne!(mark_of("10:00:00"), mark_of("10:00:01"));
+}
