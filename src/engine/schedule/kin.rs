@@ -8,7 +8,7 @@
 //!       the same content, the file itself gone ──► read on ┘
 //! ```
 //!
-//! Only names that say so are kin ([`kinship`]), only what was written since the
+//! Only names that say so are kin ([`kinship`](crate::engine::kinship)), only what was written since the
 //! file was is looked at, and only bytes prove that a copy or an archive is the file
 //! itself. The search is made once for each file that loses its name, and what came
 //! of it goes to disk in one commit, so nothing is read twice. What is asked later, where
@@ -22,12 +22,13 @@ use std::time::Duration;
 use super::{Fault, Look, LookAt, Notice, Schedule};
 use crate::engine::identity::{Facts, Mark, PROOF_BYTES_MIN};
 use crate::engine::ids::StreamId;
-use crate::engine::kinship::{self, Rank};
 use crate::engine::schedule::Entry;
 use crate::engine::stream::{Asked, Kin, Naming, Phase, Stream, Unread};
 use crate::engine::time::Moment;
 
 mod candidates;
+
+mod order;
 
 /// Kin that one search looks at, the newest ones.
 const KIN_MAX: usize = 64;
@@ -75,7 +76,9 @@ enum Verdict {
     Same,
     /// Another generation.
     Other,
-    /// Not to be read: older, gone, or not readable.
+    /// Nobody can tell yet: it cannot be read.
+    Unread,
+    /// Not to be read: older, gone, or a broken archive.
     None,
 }
 
@@ -180,6 +183,11 @@ impl Schedule {
                         lost.kin = Kin::Slow;
                     }
                     return self.wake_heirs(of);
+                }
+                if stream.packing.is_none() {
+                    self.judge_kin(of, id, Verdict::Unread);
+                    // It is tried again as any other file that is followed.
+                    return self.fault(now, id, fault);
                 }
                 self.notices.push(Notice::ArchiveBroken {
                     path,
@@ -287,7 +295,8 @@ impl Schedule {
             let has_more = is_same && is_nameless && !is_read_on && self.size_of(held) > own_size;
             // Where the file has no name and nothing proves which archive it is,
             // only time tells what is newer.
-            let is_newer = candidate.verdict == Some(Verdict::Other)
+            let is_unread = candidate.verdict == Some(Verdict::Unread);
+            let is_newer = (is_unread || candidate.verdict == Some(Verdict::Other))
                 && match search.newer {
                     Newer::ByName => true,
                     Newer::ByTime => has_same || (since > 0 && candidate.modified > since),
@@ -304,8 +313,9 @@ impl Schedule {
             if is_read_on {
                 stream.succeed(record.clone());
                 read_on = Some(held);
-            } else if has_more {
-                stream.heir_of = Some(id);
+            } else if has_more || is_unread {
+                // One that cannot be read yet is held against it when it can be.
+                (stream.heir_of, stream.is_copy) = (Some(id), is_unread);
             } else if stream.packing.is_none() {
                 stream.heir_of = sought.or(heir_of);
                 stream.copy_of = original;
@@ -552,24 +562,6 @@ impl Schedule {
 }
 
 impl Stream {
-    /// The order of the generations of a log. Of those that were found at once after they
-    /// were rotated, the older has the lower number.
-    pub(super) fn age(&self) -> (StreamId, StreamId) {
-        (self.order, self.id)
-    }
-
-    /// Where it stands among the rotated ones, by the name that it was seen under.
-    fn rank(&self) -> Option<Rank> {
-        let is_found = self.naming == Naming::Rotated;
-        is_found.then(|| kinship::rank(&self.name, &self.path))?
-    }
-
-    /// The order of searches: what was overwritten first, for nothing else is waited for
-    /// there; then the older before the newer, which may be its continuation.
-    fn place_in_order(&self) -> (bool, StreamId) {
-        (!self.is_ghost(), self.id)
-    }
-
     /// Notes that an archive cannot be read for now. Returns whether it is to be
     /// tried again.
     pub(super) fn tries_again(&mut self, now: Moment) -> bool {
