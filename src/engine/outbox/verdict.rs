@@ -193,15 +193,18 @@ impl Outbox {
                 }
             }
             Answer::Refused { why } => {
-                // One that refused everything has an opinion of a message: it hears us
-                // again. Not so where such opinions were what it was refused for.
-                if pacer.refused && pacer.suspects.is_empty() {
+                // Who has an opinion of a message hears us again. Not so where such opinions
+                // were what everything was refused for.
+                if pacer.suspects.is_empty() || !pacer.refused {
+                    let was_refused = pacer.refused;
                     pacer.forgive();
                     if pacer.told > Told::Well {
                         pacer.told = Told::Well;
                         outcomes.push(Outcome::Recovered { space });
                     }
-                    self.come_home(&key, now);
+                    if was_refused {
+                        self.come_home(&key, now);
+                    }
                 }
                 outcomes.extend(self.refused(now, &key, id, why, plain));
             }

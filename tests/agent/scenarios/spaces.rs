@@ -3,7 +3,7 @@
 use logcrier::rules::{Debounce, Severity};
 
 use super::{alpha, beta, debounced, threaded};
-use crate::world::script::{check, check_all};
+use crate::world::script::{check, check_all, play};
 
 #[test]
 fn after_an_outage_little_is_said_for_much() {
@@ -120,6 +120,21 @@ fn a_bad_message_does_not_keep_a_space_gone() {
         05:10 alpha k2 first 1
         ",
     );
+}
+
+#[test]
+fn a_space_that_refuses_a_message_is_in_trouble_no_more() {
+    // It answered again, but only another message told people so.
+    let script = "
+        00:00 log app.log
+        00:00 start
+        00:05 space unreachable
+        00:06 poison alpha:k1
+        01:00 space fair
+        ";
+    let world = play(&[alpha()], script);
+    assert!(world.oracle.troubles().is_empty());
+    assert_eq!(world.oracle.parked.len(), 1);
 }
 
 #[test]
