@@ -42,6 +42,9 @@ pub(crate) struct Line {
     pub(crate) written: Option<Instant>,
     /// In how many files it stands that the agent could find.
     pub(crate) n_copies: u64,
+    /// Whether another copy is not known for one, unless the agent stays alive until it has
+    /// said on disk what it has read.
+    has_doubtful_copy: bool,
     /// When one of them went.
     copy_lost: Option<Instant>,
     /// The times of files may lead to it once more.
@@ -139,6 +142,12 @@ impl Oracle {
         self.lines[line.0].n_copies += 1;
     }
 
+    /// A line was copied before it was on disk that it had been read.
+    pub(crate) fn copied_too_early(&mut self, line: LineId) {
+        let line = &mut self.lines[line.0];
+        line.has_doubtful_copy |= !line.safe;
+    }
+
     /// A part of a line is left, as a line.
     pub(crate) fn cut(&mut self, id: LineId) {
         let line = &mut self.lines[id.0];
@@ -226,7 +235,15 @@ impl Oracle {
     /// The agent died.
     pub(crate) fn died(&mut self) {
         for id in std::mem::take(&mut self.unsafe_lines) {
-            self.lines[id.0].handed = false;
+            let line = &mut self.lines[id.0];
+            line.handed = false;
+            if line.has_doubtful_copy {
+                // Nothing proves that the copy is one: it is read as a new file, also for
+                // rules that did not want what stood in the log before them.
+                for mark in &mut line.marks {
+                    mark.most = mark.most.max(1);
+                }
+            }
             self.excuse_if_lost(id);
         }
         for pacing in self.spaces.values_mut() {

@@ -306,6 +306,8 @@ impl World {
                 // where nothing was read of the log, it is new, with what was old in that.
                 if last.is_some() || !self.oracle.is_handed(span.line) {
                     self.oracle.double(span.line);
+                } else {
+                    self.oracle.copied_too_early(span.line);
                 }
             }
         }
