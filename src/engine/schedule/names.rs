@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Entry, Fault, Found, Listing, Notice, Schedule, Scope, Turn};
-use crate::engine::identity::Place;
 use crate::engine::ids::StreamId;
 use crate::engine::kinship::{self, Packing};
 use crate::engine::stream::{Kin, Naming, Phase, Stream};
 use crate::engine::time::Moment;
+
+mod seen;
+
+use seen::Seen;
 
 impl Schedule {
     /// Takes a listing.
@@ -174,6 +177,7 @@ impl Schedule {
         if is_unasked && self.must_wait(id, &kin) {
             return;
         }
+        self.note_names(&kin);
         let Some(stream) = self.streams.get_mut(&id) else {
             return;
         };
@@ -194,12 +198,7 @@ impl Schedule {
             Some(path) => {
                 let path: Arc<Path> = path.into();
                 stream.naming = Naming::Rotated;
-                let old = std::mem::replace(&mut stream.path, path.clone());
-                self.unname(&old, id);
-                let holder = self.by_path.get(&path).and_then(|id| self.streams.get(id));
-                if holder.is_none_or(|holder| holder.naming != Naming::Here) {
-                    self.by_path.insert(path.clone(), id);
-                }
+                self.move_to(id, &path);
                 if self.may_name(&path) {
                     self.want(&path);
                 }
@@ -229,6 +228,34 @@ impl Schedule {
         self.dirty.insert(id);
         self.wake(id);
         self.wake_heirs(id);
+    }
+
+    /// Where other rotated files of a log are by now: their names tell which came first.
+    fn note_names(&mut self, kin: &[Entry]) {
+        for entry in kin {
+            let other = self.by_place.get(&entry.facts.place);
+            let other = other.and_then(|id| self.streams.get(id));
+            let moved = other.filter(|other| {
+                let is_it = !other.identity.has_other_birth_than(&entry.facts);
+                is_it && other.naming == Naming::Rotated && other.packing.is_none()
+            });
+            if let Some(id) = moved.map(|moved| moved.id) {
+                self.move_to(id, &entry.path);
+            }
+        }
+    }
+
+    /// A rotated file was seen at a name.
+    fn move_to(&mut self, id: StreamId, path: &Arc<Path>) {
+        let Some(stream) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let old = std::mem::replace(&mut stream.path, path.clone());
+        self.unname(&old, id);
+        let holder = self.by_path.get(path).and_then(|id| self.streams.get(id));
+        if holder.is_none_or(|holder| holder.naming != Naming::Here) {
+            self.by_path.insert(path.clone(), id);
+        }
     }
 
     /// Lets a file go.
@@ -559,24 +586,4 @@ impl Schedule {
 fn is_below(path: &Path, directory: &Path) -> bool {
     let [path_bytes, bytes] = [path, directory].map(|path| path.as_os_str().as_encoded_bytes());
     path_bytes.starts_with(bytes) && path.starts_with(directory)
-}
-
-/// What a listing shows, to be asked by place: this is asked of every file that is
-/// followed, and to compare names costs much more.
-#[derive(Debug)]
-struct Seen<'a>(Vec<&'a Entry>);
-
-impl<'a> Seen<'a> {
-    fn of(entries: &'a [Entry]) -> Self {
-        let mut entries: Vec<&Entry> = entries.iter().collect();
-        entries.sort_unstable_by_key(|entry| entry.facts.place);
-        Self(entries)
-    }
-
-    /// Whether it shows the file of this place at this name.
-    fn shows(&self, path: &Path, place: Place) -> bool {
-        let first = (self.0).partition_point(|entry| entry.facts.place < place);
-        let there = (self.0[first..].iter()).take_while(|entry| entry.facts.place == place);
-        there.into_iter().any(|entry| *entry.path == *path)
-    }
 }

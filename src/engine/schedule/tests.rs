@@ -14,6 +14,8 @@ mod again;
 
 mod away;
 
+mod elsewhere;
+
 mod hints;
 
 mod overlooked;
