@@ -254,9 +254,11 @@ impl Schedule {
     }
 
     /// A rotated file of an earlier life was written anew there, and nothing was read of that:
-    /// it may be a copy of its log.
+    /// it may be a copy of its log. (One that lost its name in this life is none of those.)
     pub(super) fn suspect_copy(&mut self, id: StreamId) {
-        let is_anew = |stream: &Stream| stream.is_fresh() && stream.generation != stream.id;
+        let is_anew = |stream: &Stream| {
+            stream.lost_after == 0 && stream.is_fresh() && stream.generation != stream.id
+        };
         if self.streams.get(&id).is_some_and(is_anew) {
             let original = self.original_of_rewritten(id);
             if let Some(stream) = self.streams.get_mut(&id) {
