@@ -365,6 +365,16 @@ impl Schedule {
             .map(|stream| stream.id)
     }
 
+    /// What stood at a name when a listing was ordered. If a look has shown since that the file
+    /// there is another, of which nothing was read yet, that was what is remembered of it.
+    pub(super) fn as_of(&self, listing: u64, id: StreamId) -> StreamId {
+        let is_later = |stream: &&Stream| stream.is_fresh() && listing <= stream.changed_after;
+        let later = self.streams.get(&id).filter(is_later);
+        let before = later.and_then(|stream| self.streams.get(&stream.follows?));
+        let ghost = before.filter(|before| before.is_ghost());
+        ghost.map_or(id, |ghost| ghost.id)
+    }
+
     /// Whether a file waits to be told whether it is the continuation of this one.
     fn has_heir(&mut self, id: StreamId) -> bool {
         !self.streams.heirs_of(id).is_empty()

@@ -412,7 +412,7 @@ impl Schedule {
                 }
                 // It was found among rotated files, and has a followed name by now.
                 self.leave_search(id);
-                return self.meet_new(entry);
+                return self.meet_new(entry, number);
             }
             if stream.packing.is_some() && !stream.identity.has_other_birth_than(&entry.facts) {
                 // An archive is read for the log's sake, not for its own name's.
@@ -426,10 +426,10 @@ impl Schedule {
                 return;
             }
             self.lose_number(id);
-            self.meet_new(entry);
+            self.meet_new(entry, number);
             return self.wake(id);
         }
-        self.meet_new(entry);
+        self.meet_new(entry, number);
     }
 
     /// A listed file is one that is followed.
@@ -507,7 +507,7 @@ impl Schedule {
     }
 
     /// A listed file is not known.
-    fn meet_new(&mut self, entry: &Entry) {
+    fn meet_new(&mut self, entry: &Entry, number: u64) {
         let rules = self.rules_of(&entry.path);
         if rules.is_empty() {
             return;
@@ -549,7 +549,7 @@ impl Schedule {
         let id = self.next_stream_id();
         let mut stream = Stream::new(id, entry.path.clone(), &entry.facts, following);
         stream.real = entry.real.clone();
-        stream.heir_of = before;
+        stream.heir_of = before.map(|before| self.as_of(number, before));
         self.place_at_start(&mut stream, &rules, entry);
         if stream.offset == 0 && stream.joined.is_empty() {
             // Born since: it may be a copy of what was read under another name.

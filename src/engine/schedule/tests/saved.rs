@@ -1,4 +1,4 @@
-//! Logs that an editor saves more than once between two looks.
+//! Logs that an editor saves, and that are saved again or rotated before anybody looks.
 
 use super::*;
 
@@ -71,6 +71,34 @@ fn what_is_rotated_is_held_against_the_log_when_what_was_saved_between_is_gone()
     let late = next_look_at(&mut life, rotated);
     (life.schedule).looked(life.now, first.stream, life.now, Ok(found));
     life.answer(&Turn::Look(late));
+    life.rest(20);
+    life.check();
+}
+
+/// An editor saves a log while nobody runs. A listing shows that, and before it is told what was
+/// saved is rotated, and the log made anew gets the number that it had before it was saved.
+#[test]
+fn what_an_older_listing_shows_goes_on_where_the_log_before_the_new_one_was_left() {
+    let mut life = Life::with_log();
+    let known = life.records();
+    save(&mut life);
+    life.directory.write();
+    life.start(known);
+    let turn = next_turn(&mut life);
+    assert!(matches!(turn, Some(Turn::List(_))), "{turn:?}");
+    let entries = life.directory.list(&[LOG]);
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    let hint = Hint::Written(LOG.into());
+    life.schedule.hint(life.now, hint, life.now);
+    let made = life.directory.facts(life.directory.names[LOG]).place;
+    let look = next_look_at(&mut life, made);
+    life.answer(&Turn::Look(look));
+    let listing = Listing {
+        entries,
+        ..Listing::default()
+    };
+    life.schedule.listed(life.now, listing);
     life.rest(20);
     life.check();
 }
