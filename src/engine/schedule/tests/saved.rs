@@ -79,6 +79,25 @@ fn what_is_rotated_is_held_against_the_log_when_what_was_saved_between_is_gone()
 /// saved is rotated, and the log made anew gets the number that it had before it was saved.
 #[test]
 fn what_an_older_listing_shows_goes_on_where_the_log_before_the_new_one_was_left() {
+    tell_of_saved_late(|life| {
+        let made = life.directory.facts(life.directory.names[LOG]).place;
+        let look = next_look_at(life, made);
+        life.answer(&Turn::Look(look));
+    });
+}
+
+/// The same, but what was rotated is found before the listing is told: the new log, which loses
+/// its name to that for a moment, is read at once.
+#[test]
+fn what_loses_its_name_to_an_older_listing_is_not_taken_for_a_copy() {
+    tell_of_saved_late(|life| {
+        while let Some(turn) = next_turn(life) {
+            life.answer(&turn);
+        }
+    });
+}
+
+fn tell_of_saved_late(go_on: impl Fn(&mut Life)) {
     let mut life = Life::with_log();
     let known = life.records();
     save(&mut life);
@@ -91,9 +110,7 @@ fn what_an_older_listing_shows_goes_on_where_the_log_before_the_new_one_was_left
     life.directory.make(LOG);
     let hint = Hint::Written(LOG.into());
     life.schedule.hint(life.now, hint, life.now);
-    let made = life.directory.facts(life.directory.names[LOG]).place;
-    let look = next_look_at(&mut life, made);
-    life.answer(&Turn::Look(look));
+    go_on(&mut life);
     let listing = Listing {
         entries,
         ..Listing::default()
