@@ -22,9 +22,15 @@ const CATCH_UP: &str = "logcrier-catch-up";
 impl MessageRecord {
     /// The instances that it speaks for.
     pub fn instances(&self) -> impl Iterator<Item = &InstanceId> {
-        let own = self.parts.is_empty().then_some(&self.instance);
+        self.places().map(|(instance, _)| instance)
+    }
+
+    /// Its place in the line of each of them: the number of the newest message of the
+    /// instance that it was made of.
+    pub fn places(&self) -> impl Iterator<Item = (&InstanceId, MessageId)> {
+        let own = self.parts.is_empty().then_some((&self.instance, self.id));
         own.into_iter()
-            .chain(self.parts.iter().map(|part| &part.instance))
+            .chain(self.parts.iter().map(|part| (&part.instance, part.newest)))
     }
 
     /// What it says of each instance, and no more than that.
@@ -45,8 +51,8 @@ impl MessageRecord {
 
 impl Outbox {
     /// Makes one message of several that were never attempted, `ids` in the order
-    /// of their birth. It is the newest of them, with its number and its request
-    /// id: nothing older can come after it.
+    /// of their birth. It is the newest of them, with its number and its request id;
+    /// in the lines of the others it keeps their places.
     pub(super) fn gather(&mut self, ids: &[MessageId], kind: Kind) -> Option<MessageId> {
         let (newest, older) = ids.split_last()?;
         let mut all: Vec<MessageRecord> =

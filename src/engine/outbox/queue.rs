@@ -52,22 +52,36 @@ struct Queue<'a> {
     crowd: Crowd,
 }
 
-/// The oldest message of each instance that waits in the queue of another space.
-pub(super) type Elsewhere<'a> = BTreeMap<(&'a SpaceName, &'a InstanceId), MessageId>;
+/// The place in the line of each instance that comes first of those of some messages.
+///
+/// What was made one message has a place in the line of every instance that it speaks
+/// for, and no other than what it was made of had there: its own number is that of the
+/// newest of all.
+#[derive(Default)]
+pub(super) struct Firsts<'a>(BTreeMap<(&'a SpaceName, &'a InstanceId), MessageId>);
 
-/// Whether a message would overtake one that waits elsewhere.
-pub(super) fn is_held_up(message: &MessageRecord, elsewhere: &Elsewhere<'_>) -> bool {
-    message.instances().any(|id| {
-        let oldest = elsewhere.get(&(message.origin(), id));
-        oldest.is_some_and(|oldest| *oldest < message.id)
-    })
+impl<'a> Firsts<'a> {
+    pub(super) fn add(&mut self, message: &'a MessageRecord) {
+        for (instance, place) in message.places() {
+            let first = self.0.entry((message.origin(), instance)).or_insert(place);
+            *first = place.min(*first);
+        }
+    }
+
+    /// Whether a message would overtake one of these.
+    pub(super) fn hold_up(&self, message: &MessageRecord) -> bool {
+        message.places().any(|(instance, place)| {
+            let first = self.0.get(&(message.origin(), instance));
+            first.is_some_and(|first| *first < place)
+        })
+    }
 }
 
 /// Chooses. What is `late` waits until that moment.
 pub(super) fn choose(
     pacer: &mut Pacer,
     messages: &BTreeMap<MessageId, MessageRecord>,
-    elsewhere: &Elsewhere<'_>,
+    elsewhere: &Firsts<'_>,
     now: Now,
     late: Option<Moment>,
 ) -> Choice {
@@ -112,31 +126,37 @@ impl<'a> Queue<'a> {
     fn of(
         pacer: &Pacer,
         messages: &'a BTreeMap<MessageId, MessageRecord>,
-        elsewhere: &Elsewhere<'_>,
+        elsewhere: &Firsts<'_>,
         now: Now,
     ) -> Self {
-        let mut lines: BTreeMap<_, Line> = BTreeMap::new();
+        let mut waiting: Vec<&MessageRecord> = Vec::new();
         let mut blocked: BTreeSet<(&SpaceName, &InstanceId)> = BTreeSet::new();
-        // What was made one message waits again where another space is to take it on: it
-        // stands in the lines of all that it speaks for.
-        let mut gathered: BTreeSet<(&SpaceName, &InstanceId)> = BTreeSet::new();
-        let mut threads = BTreeSet::new();
+        // What was made one message waits again where another space is to take it on.
+        let (mut of_one, mut of_several) = (Firsts::default(), Firsts::default());
         let mut frozen = Vec::new();
+        for message in pacer.queue.iter().filter_map(|id| messages.get(id)) {
+            if message.state == MessageState::Waiting {
+                waiting.push(message);
+                match message.parts.is_empty() {
+                    true => of_one.add(message),
+                    false => of_several.add(message),
+                }
+                continue;
+            }
+            blocked.extend(message.instances().map(|id| (message.origin(), id)));
+            // Others first: only they can tell whether the space or the message is bad.
+            if !pacer.suspects.contains(&message.id) {
+                frozen.push(message);
+            }
+        }
+        let mut lines: BTreeMap<_, Line> = BTreeMap::new();
+        let mut threads = BTreeSet::new();
         let mut crowd = Crowd {
             pace: pacer.pace,
             digest_is_due: pacer.digests.values().all(|due| *due <= now.moment),
             ..Crowd::default()
         };
-        for message in pacer.queue.iter().filter_map(|id| messages.get(id)) {
-            if message.state != MessageState::Waiting {
-                blocked.extend(message.instances().map(|id| (message.origin(), id)));
-                // Others first: only they can tell whether the space or the message
-                // is bad.
-                if !pacer.suspects.contains(&message.id) {
-                    frozen.push(message);
-                }
-                continue;
-            }
+        for message in waiting {
             let worst = message.draft.tally.worst;
             let is_state = message.kind == Kind::State;
             crowd.n_waiting += usize::from(!is_state);
@@ -144,15 +164,12 @@ impl<'a> Queue<'a> {
                 threads.insert(thread_of(message));
                 crowd.waited = crowd.waited.max(now.wall.since(message.born));
             }
-            let instances = || message.instances().map(|id| (message.origin(), id));
-            let is_of_several = !message.parts.is_empty();
-            let is_behind = instances().any(|of| gathered.contains(&of))
-                || (is_of_several
-                    && instances().any(|of| lines.contains_key(&of) || blocked.contains(&of)));
-            if is_of_several || is_behind {
-                gathered.extend(instances());
-            }
-            if is_behind || is_held_up(message, elsewhere) {
+            let is_blocked = |id| blocked.contains(&(message.origin(), id));
+            let is_behind = of_several.hold_up(message)
+                || !message.parts.is_empty() && of_one.hold_up(message)
+                || message.instances().any(is_blocked)
+                || elsewhere.hold_up(message);
+            if is_behind {
                 continue;
             }
             let line = lines
@@ -167,9 +184,6 @@ impl<'a> Queue<'a> {
             line.born = line.born.min(message.born);
         }
         crowd.n_threads = threads.len();
-        for line in blocked {
-            lines.remove(&line);
-        }
         Self {
             messages,
             lines,
@@ -301,4 +315,138 @@ enum Thread<'a> {
 
 fn level(severity: Severity, waited: Duration) -> u64 {
     severity as u64 + waited.as_secs() / AGEING.as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::commit::Part;
+    use crate::engine::events::EventId;
+    use crate::engine::message::{Draft, Reason, Shown, Tally};
+
+    fn instance(by: &str) -> InstanceId {
+        InstanceId {
+            rule: RuleKey::new("r"),
+            by: [by.to_owned()].into(),
+        }
+    }
+
+    /// One of these instances, with these places in their lines.
+    fn message(id: u64, places: &[(&str, u64)]) -> MessageRecord {
+        let parts = places.iter().map(|(by, place)| Part {
+            instance: instance(by),
+            count: 1,
+            last: Wall(0),
+            worst: Severity::Warning,
+            newest: MessageId(*place),
+        });
+        let is_gathered = places.len() > 1 || places[0].1 != id;
+        let kind = match is_gathered {
+            true => Kind::Digest,
+            false => Kind::Instance,
+        };
+        MessageRecord {
+            id: MessageId(id),
+            space: SpaceName::new("ops"),
+            meant_for: None,
+            kind,
+            instance: instance(if is_gathered { "" } else { places[0].0 }),
+            thread_key: None,
+            request_id: String::new(),
+            born: Wall(0),
+            draft: Draft {
+                reason: Reason::First,
+                tally: Tally {
+                    count: 1,
+                    birth: EventId(0),
+                    first: Wall(0),
+                    last: Wall(0),
+                    worst: Severity::Warning,
+                    different: Vec::new(),
+                    latest: Shown::default(),
+                },
+                total: 1,
+                since: Wall(0),
+                until: None,
+            },
+            parts: parts.filter(|_| is_gathered).collect(),
+            state: MessageState::Waiting,
+        }
+    }
+
+    #[test]
+    fn what_was_made_of_several_goes_where_each_of_them_would_have_gone() {
+        for (waiting, expected) in [
+            (
+                vec![message(1, &[("x", 1)]), message(2, &[("x", 2)])],
+                vec![1, 2],
+            ),
+            // Before what came later of one of them, though that has the lower number.
+            (
+                vec![
+                    message(173, &[("x", 173)]),
+                    message(174, &[("x", 165), ("y", 174)]),
+                ],
+                vec![174, 173],
+            ),
+            // Behind what came before one of them.
+            (
+                vec![
+                    message(160, &[("x", 160)]),
+                    message(174, &[("x", 165), ("y", 174)]),
+                ],
+                vec![160, 174],
+            ),
+            (
+                vec![
+                    message(160, &[("x", 160)]),
+                    message(173, &[("x", 173)]),
+                    message(174, &[("x", 165), ("y", 174)]),
+                    message(175, &[("y", 175)]),
+                ],
+                vec![160, 174, 173, 175],
+            ),
+            // One before the other.
+            (
+                vec![
+                    message(7, &[("x", 6), ("y", 7)]),
+                    message(8, &[("x", 5), ("z", 8)]),
+                ],
+                vec![8, 7],
+            ),
+        ] {
+            let now = Now {
+                moment: Moment(0),
+                wall: Wall(0),
+            };
+            let mut pacer = Pacer::new(now);
+            pacer.queue = waiting.iter().map(|message| message.id).collect();
+            let messages = waiting.into_iter().map(|message| (message.id, message));
+            let messages: BTreeMap<MessageId, MessageRecord> = messages.collect();
+            let mut order = Vec::new();
+            while let Choice::One(id) = choose(&mut pacer, &messages, &Firsts::default(), now, None)
+            {
+                pacer.queue.remove(&id);
+                order.push(id.0);
+            }
+            assert_eq!(order, expected);
+        }
+    }
+
+    #[test]
+    fn what_waits_elsewhere_holds_up_what_came_later() {
+        let elsewhere = message(174, &[("x", 165), ("y", 174)]);
+        let mut firsts = Firsts::default();
+        firsts.add(&elsewhere);
+        for (message, expected) in [
+            (message(160, &[("x", 160)]), false),
+            (message(170, &[("x", 170)]), true),
+            (message(170, &[("y", 170)]), false),
+            (message(175, &[("z", 175)]), false),
+            (message(176, &[("x", 160), ("z", 176)]), false),
+            (message(176, &[("x", 166), ("z", 176)]), true),
+        ] {
+            assert_eq!(firsts.hold_up(&message), expected, "{message:?}");
+        }
+    }
 }

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 
 use super::Outbox;
 use super::pacer::PROBE;
-use super::queue::{Elsewhere, is_held_up};
+use super::queue::Firsts;
 use crate::engine::commit::{MessageRecord, MessageState};
 use crate::engine::ids::MessageId;
 use crate::engine::time::{Moment, Now};
@@ -34,7 +34,7 @@ impl Outbox {
             let probes = |key: &PacerKey| {
                 let (spaces, fallbacks) = (&self.by_space, &self.fallbacks);
                 let elsewhere = elsewhere(key, spaces, fallbacks, &self.messages);
-                !is_held_up(message, &elsewhere)
+                !elsewhere.hold_up(message)
             };
             pacer.is_some_and(|pacer| {
                 let key = self.by_space.get(space);
@@ -151,27 +151,24 @@ impl Outbox {
     }
 }
 
-/// The oldest message of each instance that waits in another queue than that of `key`,
-/// among the instances whose messages may be in several.
+/// What waits in other queues than that of `key`, of the messages that may be in several.
 pub(super) fn elsewhere<'a>(
     key: &PacerKey,
     by_space: &BTreeMap<SpaceName, PacerKey>,
     fallbacks: &BTreeMap<SpaceName, SpaceName>,
     messages: &'a BTreeMap<MessageId, MessageRecord>,
-) -> Elsewhere<'a> {
-    let mut oldest = Elsewhere::new();
+) -> Firsts<'a> {
+    let mut firsts = Firsts::default();
     for message in messages.values() {
         let has_left = message.meant_for.is_some();
         if message.is_parked() || !(has_left || fallbacks.contains_key(&message.space)) {
             continue;
         }
         if by_space.get(&message.space).is_some_and(|at| at != key) {
-            for instance in message.instances() {
-                (oldest.entry((message.origin(), instance))).or_insert(message.id);
-            }
+            firsts.add(message);
         }
     }
-    oldest
+    firsts
 }
 
 /// Whether another space may read a message. What the agent says of itself stays
