@@ -16,6 +16,7 @@ use open::OpenFiles;
 use stretches::hashes_of;
 
 use super::clock;
+use super::sieve::Sieve;
 use super::stdin::Copy;
 use super::unpack::{self, Unpacked};
 use super::worker::Work;
@@ -51,6 +52,8 @@ pub(super) struct Files {
     archive: Option<(StreamId, Unpacked)>,
     /// What came by standard input.
     stdin: Arc<Copy>,
+    /// Told where files are left; nobody, if there are no hints.
+    sieve: Option<Arc<Sieve>>,
 }
 
 impl Work for Job {
@@ -74,7 +77,7 @@ impl Work for Job {
 
 impl Files {
     /// As a part of `n_parts` that share the descriptors which the process may have.
-    pub(super) fn new(n_parts: u64, stdin: Arc<Copy>) -> Self {
+    pub(super) fn new(n_parts: u64, stdin: Arc<Copy>, sieve: Option<Arc<Sieve>>) -> Self {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let n_open_max = limit.map_or(u64::MAX, |limit| limit.saturating_sub(FILES_SPARED));
         let n_open_max = (n_open_max / n_parts).clamp(4, 1 << 20);
@@ -83,6 +86,7 @@ impl Files {
             buffer: Vec::new(),
             archive: None,
             stdin,
+            sieve,
         }
     }
 
@@ -108,6 +112,9 @@ impl Files {
             Job::Close(stream) => {
                 self.archive.take_if(|(of, _)| *of == stream);
                 self.open.remove(stream);
+                if let Some(sieve) = &self.sieve {
+                    sieve.forget(stream);
+                }
                 None
             }
         }
@@ -211,9 +218,23 @@ impl Files {
             self.buffer = buffer;
             return outcome;
         }
+        let sieve = self.sieve.clone();
         let outcome = match self.file(read.stream, &read.path, read.place)? {
             None => Ok(ReadDone::Changed),
-            Some(file) => read_region(file, read, &mut buffer),
+            Some(file) => {
+                let outcome = read_region(file, read, &mut buffer);
+                if let (
+                    Some(sieve),
+                    Ok(ReadDone::Scanned {
+                        scanned,
+                        at_end: true,
+                    }),
+                ) = (sieve, &outcome)
+                {
+                    sieve.was_left(read, file, scanned, clock::now().moment);
+                }
+                outcome
+            }
         };
         self.buffer = buffer;
         outcome

@@ -26,6 +26,8 @@ mod walk;
 
 mod watch;
 
+mod sieve;
+
 mod names;
 
 mod turns;
@@ -85,6 +87,7 @@ use journal::Journal;
 use metrics::Metrics;
 use names::Names;
 use service::Manager;
+use sieve::Sieve;
 use socket::Room;
 use stdin::Stdin;
 use store::{Opened, Store};
@@ -188,18 +191,19 @@ pub async fn run(
     }
     let state_dir = wishes.state_dir;
     let (inputs, arrivals) = mpsc::unbounded_channel();
-    let (watcher, hints) = match wishes.noticing {
+    let (watcher, hints, sieve) = match wishes.noticing {
         Noticing::Hinted => {
-            let (watcher, hints) = watch::watcher();
-            (Some(watcher), Some(hints))
+            let sieve = Arc::new(Sieve::default());
+            let (watcher, hints) = watch::watcher(sieve.clone());
+            (Some(watcher), Some(hints), Some(sieve))
         }
-        Noticing::Polled => (None, None),
+        Noticing::Polled => (None, None, None),
     };
     let own = own_directory(&state_dir).into_iter().collect();
     let mut stdin = Stdin::new(&state_dir, &inputs);
     stdin.meet(rules.has_stdin())?;
     let names = Names::new(globs_of(&rules), watcher, own, stdin.copy());
-    let files = Turns::new(names, &stdin.copy(), &inputs)?;
+    let files = Turns::new(names, &stdin.copy(), sieve.as_ref(), &inputs)?;
     let store = Worker::new("store", (opened.store, stdin.copy()), &inputs, write)?;
     let seed = random() as u64;
     let config = Config {

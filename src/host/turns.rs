@@ -11,6 +11,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::StartFault;
 use super::files::{self, Files};
 use super::names::{self, Names};
+use super::sieve::Sieve;
 use super::stdin::Copy;
 use super::worker::Worker;
 use crate::engine::Input;
@@ -32,16 +33,18 @@ pub(super) struct Turns {
 }
 
 impl Turns {
-    /// Starts them. What they find goes to `inputs`.
+    /// Starts them. What they find goes to `inputs`, and where they leave files to the
+    /// `sieve`, if there are hints.
     ///
     /// Fails where the system gives no thread.
     pub(super) fn new(
         names: Names,
         stdin: &Arc<Copy>,
+        sieve: Option<&Arc<Sieve>>,
         inputs: &UnboundedSender<Input>,
     ) -> Result<Self, StartFault> {
         let reader = |what| {
-            let files = Files::new(READERS as u64, stdin.clone());
+            let files = Files::new(READERS as u64, stdin.clone(), sieve.cloned());
             Worker::new(what, files, inputs, Files::work)
         };
         Ok(Self {

@@ -36,6 +36,8 @@ use pace::{Of, Pace};
 
 use super::clock;
 use super::files::is_absent;
+use super::sieve::Sieve;
+use super::until;
 use crate::engine::schedule::Hint;
 use crate::engine::time::Moment;
 
@@ -79,6 +81,7 @@ struct Shared {
     hints: Mutex<BTreeMap<Hint, Moment>>,
     names: Mutex<Names>,
     arrived: Notify,
+    sieve: Arc<Sieve>,
     pace: Mutex<Pace>,
     /// How many wait for the thread that brings hints.
     n_waiting: Mutex<usize>,
@@ -98,11 +101,12 @@ struct Names {
 
 /// Prepares to watch. Where the kernel gives no instance, nothing can be watched
 /// until it does.
-pub(super) fn watcher() -> (Watcher, Hints) {
+pub(super) fn watcher(sieve: Arc<Sieve>) -> (Watcher, Hints) {
     let shared = Arc::new(Shared {
         hints: Mutex::default(),
         names: Mutex::default(),
         arrived: Notify::new(),
+        sieve,
         pace: Mutex::new(Pace::new(clock::now().moment)),
         n_waiting: Mutex::default(),
         called: Condvar::new(),
@@ -323,11 +327,14 @@ impl Watcher {
 }
 
 impl Hints {
-    /// Waits until there are hints, and takes them. Nothing is lost where the wait
+    /// Waits until there are hints, and takes them; those that are held back in time. Nothing is lost where the wait
     /// is given up.
     pub(super) async fn next(&self) -> BTreeMap<Hint, Moment> {
         loop {
-            self.0.arrived.notified().await;
+            tokio::select! {
+                () = self.0.arrived.notified() => {}
+                () = until(self.0.sieve.due()) => self.0.let_go(),
+            }
             let hints = std::mem::take(&mut *lock(&self.0.hints));
             if !hints.is_empty() {
                 return hints;
@@ -368,9 +375,28 @@ impl Shared {
             if hints.is_empty() {
                 hints.insert(hint(path));
             }
-            self.add(hints, fetched);
+            hints.retain(|hint| !self.is_held_back(hint));
+            if !hints.is_empty() {
+                self.add(hints, fetched);
+            }
         }
         lock(&self.pace).go_on(clock::now().moment);
+    }
+
+    fn is_held_back(&self, hint: &Hint) -> bool {
+        match hint {
+            Hint::Written(path) => self.sieve.holds_back(path, clock::now().moment),
+            Hint::Renamed(_) | Hint::Lost => false,
+        }
+    }
+
+    /// Tells what was held back for long enough.
+    fn let_go(&self) {
+        let now = clock::now().moment;
+        let paths = self.sieve.let_go(now);
+        if !paths.is_empty() {
+            self.add(paths.into_iter().map(Hint::Written), now);
+        }
     }
 
     /// Rests until a moment, or until somebody waits for this thread.

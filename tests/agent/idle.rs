@@ -2,6 +2,7 @@
 //! polling. Named after `situation`, as the field met them.
 
 use std::fs;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use logcrier::host::clock;
@@ -112,6 +113,40 @@ fn what_only_the_start_needed_is_given_back() {
         let [now, most] = ["VmRSS:", "VmHWM:"].map(|name| number_behind(&status, name));
         (now + 2_048 < most).then_some(())
     });
+    log.numbers(1);
+    space.wait_events(1);
+}
+
+/// Lines that no rule selects wake nobody who reads, but for once in a while; one that is
+/// selected does.
+#[test]
+fn lines_that_no_rule_selects_are_read_together() {
+    let space = Space::new();
+    let mut world = World::new(&space, COUNTED);
+    let mut log = world.log("app.log");
+    world.start();
+    let n_wakes = || -> u64 {
+        let tasks = fs::read_dir(format!("/proc/{}/task", world.pid())).unwrap();
+        let tasks = tasks.map(|task| task.unwrap().path());
+        let is_reader = |task: &PathBuf| {
+            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+            name.starts_with("reader")
+        };
+        tasks
+            .filter(is_reader)
+            .filter_map(|task| fs::read_to_string(task.join("status")).ok())
+            .map(|status| number_behind(&status, "voluntary_ctxt_switches:"))
+            .sum()
+    };
+    let (before, begun) = (n_wakes(), clock::now().moment);
+    for _ in 0..300 {
+        log.raw("nothing to see\n".repeat(8).as_bytes());
+        pass(Duration::from_millis(2));
+    }
+    let lasted = clock::now().moment.from_now(begun);
+    let n_millis = u64::try_from(lasted.as_millis()).unwrap();
+    let n_woken = n_wakes() - before;
+    assert!(n_woken <= 10 + n_millis / 40, "{n_woken} in {n_millis} ms");
     log.numbers(1);
     space.wait_events(1);
 }
