@@ -19,10 +19,7 @@ fn what_came_and_went_and_cannot_be_read_for_long_is_read_when_it_can_be() {
     life.directory.write_much();
     life.directory.rename(LOG, KIN[0]);
     let unreadable = life.directory.facts(life.directory.names[KIN[0]]).place;
-    let until = life.now.after(Duration::from_secs(200));
-    while life.now < until {
-        go_on_without(&mut life, unreadable);
-    }
+    go_on_without(&mut life, unreadable, 200);
     life.rest(200);
     life.check();
 }
@@ -36,10 +33,7 @@ fn a_copy_that_cannot_be_read_for_long_is_read_on_when_it_can_be() {
     let unreadable = life.directory.facts(life.directory.names[KIN[0]]).place;
     life.directory.rename(LOG, KIN[1]);
     life.directory.make(LOG);
-    let until = life.now.after(Duration::from_secs(200));
-    while life.now < until {
-        go_on_without(&mut life, unreadable);
-    }
+    go_on_without(&mut life, unreadable, 200);
     life.rest(200);
     life.check();
 }
@@ -59,10 +53,7 @@ fn what_could_not_be_read_is_looked_for_when_it_is_rotated_once_more() {
             }
         }
         life.directory.make(LOG);
-        let until = life.now.after(Duration::from_secs(5));
-        while life.now < until {
-            go_on_without(life, unreadable);
-        }
+        go_on_without(life, unreadable, 5);
     };
     rotate(&mut life);
     rotate(&mut life);
@@ -81,10 +72,7 @@ fn what_could_not_be_read_and_was_read_elsewhere_is_not_read_when_it_can_be() {
     life.directory.rename(OTHER, LOG);
     life.directory.rename(LOG, KIN[0]);
     life.directory.make(LOG);
-    let until = life.now.after(Duration::from_secs(5));
-    while life.now < until {
-        go_on_without(&mut life, unreadable);
-    }
+    go_on_without(&mut life, unreadable, 5);
     life.rest(200);
     life.check();
 }
@@ -100,28 +88,28 @@ fn what_a_log_that_was_read_on_elsewhere_holds_itself_is_read_when_it_can_be() {
     life.directory.bytes(LOG).clear();
     life.directory.write_much();
     life.directory.make(LOG);
-    let until = life.now.after(Duration::from_secs(5));
-    while life.now < until {
-        go_on_without(&mut life, unreadable);
-    }
+    go_on_without(&mut life, unreadable, 5);
     life.rest(200);
     life.check();
 }
 
-/// Goes on while a file cannot be read.
-fn go_on_without(life: &mut Life, unreadable: Place) {
+/// Goes on for so many seconds in which a file cannot be read.
+fn go_on_without(life: &mut Life, unreadable: Place, secs: u64) {
     let may = May {
         read: true,
         list: true,
     };
-    life.schedule.tick(life.now);
-    match life.schedule.next_turn(life.now, may) {
-        Some(Turn::Look(look)) if look.place == unreadable => {
-            let why = "permission denied".to_owned();
-            let fault = Err(Fault { why });
-            (life.schedule).looked(life.now, look.stream, life.now, fault);
+    let until = life.now.after(Duration::from_secs(secs));
+    while life.now < until {
+        life.schedule.tick(life.now);
+        match life.schedule.next_turn(life.now, may) {
+            Some(Turn::Look(look)) if look.place == unreadable => {
+                let why = "permission denied".to_owned();
+                let fault = Err(Fault { why });
+                (life.schedule).looked(life.now, look.stream, life.now, fault);
+            }
+            Some(turn) => life.answer(&turn),
+            None => life.now = (life.schedule.wakeup().expect("it is polled")).max(life.now),
         }
-        Some(turn) => life.answer(&turn),
-        None => life.now = (life.schedule.wakeup().expect("it is polled")).max(life.now),
     }
 }
