@@ -124,7 +124,8 @@ pub struct Scanned {
     pub n_unparsed: u64,
     /// The hits, in the order of their lines.
     pub hits: Vec<Hit>,
-    /// Marks of the head, as far as the region shows them.
+    /// Marks of the head, as far as it was searched: all that is to be remembered of it when a
+    /// file is read from its start.
     pub head: Vec<Mark>,
     /// Marks before line starts near `upto`, the one before `upto` last.
     pub marks: Vec<Mark>,
@@ -235,7 +236,7 @@ pub fn scan(region: Region<'_>, searcher: &Searcher) -> Scanned {
     }
     out.n_lines = memchr::memchr_iter(b'\n', &bytes[begin..upto.min(whole)]).count() as u64;
     out.upto = region.offset + upto as u64;
-    out.head = head_marks(&region);
+    out.head = head_marks(&region, upto);
     out.marks = marks_before(&region, upto, encoding);
     out
 }
@@ -407,7 +408,7 @@ pub fn jumped(region: &Region<'_>, data: u64) -> Scanned {
     let hole = [0; MARK_BYTES_MAX as usize];
     Scanned {
         upto: data,
-        head: head_marks(region),
+        head: head_marks(region, region.bytes.len()),
         marks: vec![Mark::of(&hole, data - MARK_BYTES_MAX)],
         ..Scanned::default()
     }
@@ -442,13 +443,20 @@ fn has_bare_returns(rest: &[u8]) -> bool {
     rest.len() >= RETURNS_BYTES_MIN && memchr::memchr_iter(b'\r', rest).take(3).count() == 3
 }
 
-fn head_marks(region: &Region<'_>) -> Vec<Mark> {
+/// Marks of the head before `upto`: what stands behind that may be cut off and written anew
+/// before it is searched, and the file is the same. Where nothing was searched, nothing else
+/// tells whether it is.
+fn head_marks(region: &Region<'_>, upto: usize) -> Vec<Mark> {
     if region.offset != 0 {
         return Vec::new();
     }
+    let head = match upto {
+        0 => region.bytes,
+        _ => &region.bytes[..upto],
+    };
     HEAD_BYTES
         .iter()
-        .filter_map(|&len| region.bytes.get(..usize::try_from(len).ok()?))
+        .filter_map(|&len| head.get(..usize::try_from(len).ok()?))
         .map(|bytes| Mark::of(bytes, 0))
         .collect()
 }

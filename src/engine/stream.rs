@@ -539,12 +539,12 @@ impl Stream {
         });
         // Those are nobody's, and may begin in the middle of one.
         let has_old_lines = !self.joined.is_empty();
+        if self.offset == 0 {
+            self.identity.head = scanned.head.into();
+        }
         self.offset = scanned.upto;
         self.skipping = scanned.skipping;
         self.size = self.size.max(self.offset + scanned.n_unfinished);
-        for mark in scanned.head {
-            self.identity.learn_head(mark);
-        }
         self.identity.climb(&scanned.marks);
         self.joined.retain(|from| from > scanned.upto);
         if (self.taken.as_ref()).is_some_and(|taken| taken.start < self.offset) {

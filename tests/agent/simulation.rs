@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-pub(crate) const SEEDS_NOTED: [u64; 25] = [
+pub(crate) const SEEDS_NOTED: [u64; 26] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -76,6 +76,7 @@ pub(crate) const SEEDS_NOTED: [u64; 25] = [
     102_380,
     // A log was copied and deleted before it was on disk that its old lines were read.
     142_173,
+    123_262,
 ];
 
 /// Choices in a history, at most.

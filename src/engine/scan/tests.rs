@@ -282,10 +282,32 @@ fn c5_a_hole_that_is_jumped_over_leaves_its_marks() {
     };
     let scanned = jumped(&region, 5 << 30);
     assert_eq!(scanned.upto, 5 << 30);
-    assert_eq!(scanned.head, head_marks(&region));
+    assert_eq!(scanned.head, head_marks(&region, file.len()));
     assert!(!scanned.head.is_empty());
     let hole = [0; MARK_BYTES_MAX as usize];
     assert_eq!(scanned.marks, [Mark::of(&hole, (5 << 30) - MARK_BYTES_MAX)]);
+}
+
+/// What is not finished may be cut off again, and the file is the same. Where nothing else stands,
+/// nothing else tells whether it is.
+#[test]
+fn a_file_is_known_by_what_was_searched_of_it() {
+    let head_of = |file: &[u8]| {
+        let region = Region {
+            bytes: file,
+            offset: 0,
+            before: &[],
+            skipping: false,
+            ending: Ending::Leave,
+            may_count: false,
+        };
+        scan(region, &matcher("ERROR")).head
+    };
+    let file = [&[b'x'; 99], b"\n".as_slice(), &[b'y'; 900]].concat();
+    assert_eq!(head_of(&file), [Mark::of(&file[..64], 0)]);
+    let unfinished = [b'y'; 300];
+    let all = [64, 256].map(|end| Mark::of(&unfinished[..end], 0));
+    assert_eq!(head_of(&unfinished), all);
 }
 
 /// Situation D12.

@@ -112,13 +112,17 @@ impl Schedule {
         let may_have_more = old.may_have_more();
         if has_moved {
             let is_busy = matches!(old.phase, Phase::Reading | Phase::Looking);
+            let is_over = !is_busy && !may_have_more;
+            let waited_for = (old.heir_of, old.is_copy);
             let inherited = old.record();
             if let Some(stream) = self.streams.get_mut(&id) {
-                if is_busy || may_have_more {
+                (stream.heir_of, stream.is_copy) = match is_over {
+                    // What the other waited for itself, this one waits for now.
+                    true => waited_for,
                     // A read of the other is under way, or to come: its outcome is part of
                     // what is inherited.
-                    stream.heir_of = Some(heir_of);
-                }
+                    false => (Some(heir_of), false),
+                };
                 if !is_busy {
                     // If the other has more in the end, this is what both have.
                     stream.succeed(inherited);
@@ -127,7 +131,7 @@ impl Schedule {
             if !is_busy {
                 self.hold_against_kin_again(id);
             }
-            if !is_busy && !may_have_more {
+            if is_over {
                 self.forget(old_id);
                 self.dirty.insert(id);
             }
@@ -225,9 +229,11 @@ impl Schedule {
         if stream.copy_of.is_some() {
             return stream.copy_of;
         }
-        let (name, age) = (stream.name.clone(), stream.age());
+        let (name, age, place) = (stream.name.clone(), stream.age(), stream.place());
         let lost = self.streams.lost_from(&name);
-        let read = |other: &StreamId| self.streams.get(other).filter(|other| other.was_read());
+        // What it held itself before was not copied over it.
+        let may_be_it = |other: &&Stream| other.was_read() && other.place() != place;
+        let read = |other: &StreamId| self.streams.get(other).filter(may_be_it);
         // That the log was cut may not be known yet, and it may have lost its name since.
         let log = self.by_path.get(&name).and_then(read);
         let log = log.filter(|log| log.naming == Naming::Here);

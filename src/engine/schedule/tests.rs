@@ -14,6 +14,8 @@ mod again;
 
 mod away;
 
+mod cut;
+
 mod elsewhere;
 
 mod hints;
@@ -461,26 +463,6 @@ fn what_follows_a_rotated_log_is_opened_though_nothing_is_read() {
     assert!(life.directory.open.values().any(|idx| *idx == log));
     life.may_read = true;
     life.rest(10);
-    life.check();
-}
-
-/// The log is cut in place, written on, copied and emptied while nobody can look for copies.
-/// The copy begins like what was known from before the first cut.
-#[test]
-fn a_copy_is_not_taken_for_one_from_before_its_end_was_cut() {
-    let mut life = Life::with_log();
-    life.directory.bytes(LOG).extend(b"an unfinished line");
-    life.rest(60);
-    life.directory.is_hidden = true;
-    let bytes = life.directory.bytes(LOG);
-    bytes.truncate(bytes.len() - b"an unfinished line".len());
-    life.directory.write_much();
-    life.rest(5);
-    life.directory.copy(KIN[0]);
-    life.directory.bytes(LOG).clear();
-    life.rest(5);
-    life.directory.is_hidden = false;
-    life.rest(20);
     life.check();
 }
 

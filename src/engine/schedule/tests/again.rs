@@ -46,3 +46,24 @@ fn what_was_written_over_a_rotated_file_is_held_against_its_log_in_another_life(
     life.rest(20);
     life.check();
 }
+
+/// The same, and the log was emptied: what is known of that and of the rotated file itself, from
+/// before, is both remembered when the agent ends.
+#[test]
+fn what_was_written_over_a_rotated_file_is_not_held_against_what_that_was_before() {
+    let mut life = Life::with_log();
+    life.directory.rename(LOG, KIN[0]);
+    life.directory.make(LOG);
+    life.directory.write_much();
+    life.rest(5);
+    life.directory.copy(KIN[0]);
+    life.directory.bytes(LOG).clear();
+    let n_ghosts = |life: &Life| life.schedule.streams().filter(|one| one.is_ghost()).count();
+    while n_ghosts(&life) < 2 {
+        life.go_on();
+    }
+    let known = life.records();
+    life.start(known);
+    life.rest(20);
+    life.check();
+}
