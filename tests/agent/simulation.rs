@@ -76,6 +76,7 @@ pub(crate) const SEEDS_NOTED: [u64; 26] = [
     102_380,
     // A log was copied and deleted before it was on disk that its old lines were read.
     142_173,
+    // What a saved log waited for was forgotten with it when it was saved once more.
     123_262,
 ];
 

@@ -93,6 +93,27 @@ fn what_a_log_that_was_read_on_elsewhere_holds_itself_is_read_when_it_can_be() {
     life.check();
 }
 
+/// An editor saves a log while its last line is waited for, and saves what it made once more. That
+/// cannot be read, and what takes its name waits for the log itself.
+#[test]
+fn what_goes_on_for_a_saved_log_that_cannot_be_read_waits_for_the_log_before_it() {
+    let mut life = Life::with_log();
+    (life.directory.bytes(LOG)).extend(b"ERROR unfinished");
+    life.rest(2);
+    life.directory.copy(OTHER);
+    life.directory.rename(OTHER, LOG);
+    life.directory.bytes(LOG).push(b'\n');
+    life.directory.write();
+    life.rest(2);
+    let unreadable = life.directory.facts(life.directory.names[LOG]).place;
+    life.directory.copy(OTHER);
+    life.directory.rename(OTHER, LOG);
+    go_on_without(&mut life, unreadable, 20);
+    life.rest(60);
+    assert_eq!(life.told.get("ERROR unfinished"), Some(&1));
+    life.check();
+}
+
 /// Goes on for so many seconds in which a file cannot be read.
 fn go_on_without(life: &mut Life, unreadable: Place, secs: u64) {
     let may = May {
