@@ -504,6 +504,10 @@ impl Stream {
 
     /// When it wants a look even if nothing happens.
     pub fn wakeup(&self) -> Option<Moment> {
+        if self.is_memory {
+            // There is nothing to be looked at.
+            return None;
+        }
         if let Some(unread) = &self.unread {
             return unread.retry;
         }

@@ -82,8 +82,8 @@ impl Schedule {
         }
     }
 
-    /// The inode number went to another file: what was here has no name. But its content
-    /// may be there still.
+    /// The inode number went to another file: what was here has no name, and nobody has it
+    /// open, for then the number would be its own. Only its content may be there still.
     pub(super) fn lose_number(&mut self, id: StreamId) {
         self.give_up_searching(id);
         if let Some(stream) = self.streams.get_mut(&id) {
@@ -94,6 +94,8 @@ impl Schedule {
                 stream.looked_for = false;
             }
             stream.naming = Naming::Nameless;
+            // A look would open the other file for it, and close that when it is told apart.
+            stream.is_memory = true;
             stream.kin = Kin::Unasked;
             stream.seek_failed = false;
             let order = stream.seek();

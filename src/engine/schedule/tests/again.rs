@@ -67,3 +67,47 @@ fn what_was_written_over_a_rotated_file_is_not_held_against_what_that_was_before
     life.rest(20);
     life.check();
 }
+
+/// A log is made anew while nobody runs, and gets the number of the one before. A look at that
+/// would open the new one, and whoever is told apart is closed: it may be deleted by then.
+#[test]
+fn what_lost_its_number_does_not_open_the_file_that_has_it() {
+    let mut life = Life::with_log();
+    let known = life.records();
+    let log = make_anew_with_its_number(&mut life);
+    life.start(known);
+    for _ in 0..20 {
+        life.go_on();
+        let n_open = (life.directory.open.values()).filter(|open| **open == log);
+        assert!(n_open.count() <= 1, "{:?}", life.directory.open);
+    }
+    life.rest(20);
+    life.check();
+}
+
+/// A log is made anew while its last line is not finished.
+#[test]
+fn nothing_is_waited_for_in_what_lost_its_number() {
+    let mut life = Life::with_log();
+    life.directory.bytes(LOG).extend(b"ERROR unfinished");
+    let waits = |life: &Life| life.schedule.streams().find_map(Stream::wakeup);
+    while waits(&life).is_none() {
+        life.go_on();
+    }
+    life.directory.open.clear();
+    make_anew_with_its_number(&mut life);
+    while life.schedule.streams().count() < 2 {
+        life.go_on();
+    }
+    assert_eq!(waits(&life), None);
+    life.rest(20);
+    life.check();
+}
+
+fn make_anew_with_its_number(life: &mut Life) -> usize {
+    let before = life.directory.names[LOG];
+    life.directory.make(LOG);
+    let log = life.directory.names[LOG];
+    life.directory.files[log].inode = life.directory.files[before].inode;
+    log
+}
