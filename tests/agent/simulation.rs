@@ -25,7 +25,7 @@ const SEEDS_FRESH: u64 = 10;
 
 /// Histories beyond those that once broke a promise, and what came to light in them.
 #[rustfmt::skip]
-pub(crate) const SEEDS_NOTED: [u64; 26] = [
+pub(crate) const SEEDS_NOTED: [u64; 27] = [
     // A name was back before anybody could look at the file again: it was left unread.
     2_548,
     // The only record of a file was taken as it stood, and the file saved by an editor.
@@ -78,6 +78,8 @@ pub(crate) const SEEDS_NOTED: [u64; 26] = [
     142_173,
     // What a saved log waited for was forgotten with it when it was saved once more.
     123_262,
+    // A log was cut, and copied when it held the rest of a line that had been read in part.
+    121_386,
 ];
 
 /// Choices in a history, at most.

@@ -432,6 +432,7 @@ impl Agent {
         let lines = node
             .spans
             .iter()
+            .chain(&node.doubtful)
             .filter(passed)
             .map(|span| span.line)
             .collect();

@@ -36,6 +36,9 @@ pub(crate) struct Node {
     modified: i64,
     pub(crate) bytes: Vec<u8>,
     pub(crate) spans: Vec<Span>,
+    /// Lines that stand in it as well, although nobody need know that it is a copy: if they
+    /// are read here, they are read.
+    pub(crate) doubtful: Vec<Span>,
     n_names: u64,
     n_open: u64,
     /// What the system told before the last write: some tell it still.
@@ -176,6 +179,7 @@ impl Files {
         let gone = node.spans.iter().filter(|span| span.end > len);
         let gone = gone.map(|span| span.line).collect();
         node.spans.retain(|span| span.end <= len);
+        node.doubtful.retain(|span| span.end <= len);
         self.written(id);
         gone
     }

@@ -47,6 +47,8 @@ pub(crate) struct Line {
     has_doubtful_copy: bool,
     /// When one of them went.
     copy_lost: Option<Instant>,
+    /// Only parts of it are left: whoever has read one has not read the other.
+    pub(crate) is_in_parts: bool,
     /// The times of files may lead to it once more.
     pub(crate) is_doubted: bool,
     /// The agent was handed its bytes in this life.
@@ -152,6 +154,7 @@ impl Oracle {
     pub(crate) fn cut(&mut self, id: LineId) {
         let line = &mut self.lines[id.0];
         line.n_copies = line.n_copies.max(1);
+        line.is_in_parts = true;
         self.excuse(id);
         self.double(id);
     }

@@ -310,6 +310,7 @@ impl World {
                     self.oracle.copied_too_early(span.line);
                 }
             }
+            self.files.node_mut(copied).doubtful = spans;
         }
         self.note(format_args!("{} is copied and emptied", path.display()));
         self.truncate(log, 0);
@@ -470,7 +471,8 @@ impl World {
 
     /// How much of a file with these lines is on the agent's disk as read.
     fn proven(&self, spans: &[Span]) -> u64 {
-        let is_safe = |span: &&Span| self.oracle.lines[span.line.0].safe;
+        let line = |span: &Span| &self.oracle.lines[span.line.0];
+        let is_safe = |span: &&Span| line(span).safe && !line(span).is_in_parts;
         let safe = spans.iter().filter(is_safe);
         safe.map(|span| span.end).max().unwrap_or(0)
     }
